@@ -1,0 +1,3 @@
+//! From an MQTT topic and its envelope to a [`reception::Record`]; pure.
+
+pub mod reception;

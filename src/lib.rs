@@ -1,0 +1,32 @@
+//! CoreScope: ingests what a MeshCore radio mesh says, keeps it in one SQLite file, answers an
+//! HTTP and WebSocket API.
+//!
+//! Modules in reading order, each knowing only those above it:
+//!
+//! - [`clock`] the only reader of the wall clock; [`config`] file and environment to valid values
+//! - [`mesh`] bytes to packets and back; pure
+//! - [`ingest`] MQTT topic and envelope to a [`ingest::reception::Record`]; pure
+//! - [`perf`] and [`store`] telemetry maths and the RAM window; pure
+//! - [`db`] blocking SQLite
+//! - [`actors`] thin actix shells, each the sole owner of one thing
+//! - [`web`] the HTTP and WebSocket API
+//! - [`app`] start order and stop order; [`cli`] the command line
+
+pub mod clock;
+pub mod config;
+
+pub mod mesh;
+
+pub mod ingest;
+pub mod perf;
+pub mod store;
+
+pub mod db;
+
+pub mod actors;
+
+pub mod web;
+
+pub mod app;
+pub mod cli;
+pub mod telemetry;

@@ -1,0 +1,3 @@
+//! The `corescope` command.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! The one integration crate, a module per topic.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+mod support;

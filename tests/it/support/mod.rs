@@ -1,0 +1,48 @@
+//! What tests share: the way to real input and the one door to snapshots.
+#![allow(dead_code)]
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+/// Returns the path of a file of the test data (`CORESCOPE_TEST_DATA`, default `../shared/data`).
+/// Where it is absent the caller skips: says so on stderr here, and fails when `CI=true`.
+pub fn data_file(name: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("CORESCOPE_TEST_DATA")
+        .map_or_else(|| crate_root().join("../shared/data"), PathBuf::from);
+    let path = folder.join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    skip(&format!("{} is absent", path.display()));
+    None
+}
+
+/// Says that a test is skipped and why; a skipped test is a failure when `CI=true`.
+pub fn skip(reason: &str) {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "may not be skipped in CI: {reason}");
+    eprintln!("SKIPPED: {reason}");
+}
+
+/// Returns the folder of Cargo.toml.
+pub fn crate_root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares a body with `snapshots/<name>.snap`.
+pub fn check_json<T: Serialize>(name: &str, value: &T) {
+    settings().bind(|| insta::assert_json_snapshot!(name, value));
+}
+
+/// Compares a text with `snapshots/<name>.snap`.
+pub fn check_text(name: &str, text: &str) {
+    settings().bind(|| insta::assert_snapshot!(name, text));
+}
+
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(crate_root().join("snapshots"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
