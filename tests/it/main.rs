@@ -4,3 +4,4 @@
 mod licences;
 mod support;
 mod tidy;
+mod upgrade;

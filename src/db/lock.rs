@@ -1,0 +1,90 @@
+//! The lock beside the database: of our processes only one writes (decision 10).
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::error::DbError;
+
+/// A held lock; let go when dropped, and by the system when the process dies. The file stays.
+#[derive(Debug)]
+pub struct WriterLock {
+    _file: File,
+}
+
+impl WriterLock {
+    /// Takes the lock of the database at `database` without waiting.
+    ///
+    /// # Errors
+    /// [`DbError::InUse`] with the holder's process id; [`DbError::ReadOnly`] or
+    /// [`DbError::File`] if the lock file cannot be made.
+    pub fn take(database: &Path) -> Result<Self, DbError> {
+        let path = lock_path(database);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(|source| unusable(&path, source))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let pid = read_pid(&mut file);
+                return Err(DbError::InUse { path: database.to_owned(), pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(unusable(&path, source)),
+        }
+        write_pid(&mut file).map_err(|source| unusable(&path, source))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Returns `<database>.lock`.
+pub fn lock_path(database: &Path) -> PathBuf {
+    let mut name = OsString::from(database);
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn unusable(path: &Path, source: std::io::Error) -> DbError {
+    match source.kind() {
+        std::io::ErrorKind::ReadOnlyFilesystem => {
+            DbError::ReadOnly { action: "lock the database", source: None }
+        }
+        _ => DbError::File { path: path.to_owned(), source },
+    }
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+fn write_pid(file: &mut File) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    writeln!(file, "{}", std::process::id())?;
+    file.flush()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_writer_is_refused_and_told_who_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("mesh.db");
+        let held = WriterLock::take(&database).unwrap();
+        match WriterLock::take(&database) {
+            Err(DbError::InUse { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
+            other => panic!("expected a refusal, got {other:?}"),
+        }
+        drop(held);
+        WriterLock::take(&database).unwrap();
+    }
+}

@@ -1,0 +1,131 @@
+//! The part of an upgrade that takes no time whatever the size: missing tables and columns, the
+//! view, indexes on empty tables, and the names that the original records (decision 17).
+//! Everything else is left to [`super::migrations`].
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+
+use super::error::{DbError, Doing};
+use super::open::{OpenOptions, OpenReport};
+use super::schema::{
+    INDEX_MARKERS, INDEXES, LEGACY_INDEXES, PACKETS_VIEW, TABLE_MARKERS, TABLES, Table, addable,
+};
+
+/// Completes the tables in one transaction, so that a kill leaves all of it or nothing. A second
+/// run finds nothing to do. Tables and columns that we do not know are left as they are.
+pub(super) fn upgrade(
+    conn: &mut Connection,
+    _options: &OpenOptions,
+) -> Result<OpenReport, DbError> {
+    let mut report = OpenReport::default();
+    let tx = conn
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .doing("begin the upgrade of the database")?;
+    for table in TABLES {
+        complete_table(&tx, table, &mut report)?;
+    }
+    create_view(&tx)?;
+    create_free_indexes(&tx)?;
+    record_markers(&tx)?;
+    tx.commit().doing("commit the upgrade of the database")?;
+    Ok(report)
+}
+
+fn complete_table(
+    tx: &Transaction<'_>,
+    table: &'static Table,
+    report: &mut OpenReport,
+) -> Result<(), DbError> {
+    let present = column_names(tx, table.name)?;
+    if present.is_empty() {
+        tx.execute_batch(&table.create_sql()).doing("create a table")?;
+        report.tables_added.push(table.name);
+        return Ok(());
+    }
+    for (name, declaration) in table.columns.iter().filter(|(name, _)| !present.contains(*name)) {
+        let declaration = addable(declaration).unwrap_or(declaration);
+        let sql = format!("ALTER TABLE {} ADD COLUMN {name} {declaration}", table.name);
+        tx.execute_batch(&sql).doing("add a column")?;
+        report.columns_added.push(format!("{}.{name}", table.name));
+    }
+    Ok(())
+}
+
+/// Makes the view anew only if it differs: a changed schema costs every reader its statements.
+fn create_view(tx: &Transaction<'_>) -> Result<(), DbError> {
+    const ACTION: &str = "create the view packets_v";
+    let stored: Option<String> = tx
+        .query_row("SELECT sql FROM sqlite_master WHERE name = 'packets_v'", [], |row| row.get(0))
+        .optional()
+        .doing(ACTION)?;
+    if stored.as_deref() == Some(PACKETS_VIEW) {
+        return Ok(());
+    }
+    tx.execute_batch("DROP VIEW IF EXISTS packets_v").doing(ACTION)?;
+    tx.execute_batch(PACKETS_VIEW).doing(ACTION)
+}
+
+/// Builds the missing indexes of empty tables and drops legacy ones there.
+fn create_free_indexes(tx: &Transaction<'_>) -> Result<(), DbError> {
+    for index in INDEXES {
+        if !has_rows(tx, index.table)? {
+            tx.execute_batch(&index.create_sql()).doing("build an index on an empty table")?;
+        }
+    }
+    for (legacy, successor) in LEGACY_INDEXES {
+        let table = INDEXES.iter().find(|index| index.name == *successor).map(|index| index.table);
+        if table.is_some_and(|table| matches!(has_rows(tx, table), Ok(false))) {
+            tx.execute_batch(&format!("DROP INDEX IF EXISTS {legacy}"))
+                .doing("drop an old index of an empty table")?;
+        }
+    }
+    Ok(())
+}
+
+/// Records what is true now under the original's names, or it would do it all again.
+pub(super) fn record_markers(tx: &Connection) -> Result<(), DbError> {
+    for name in TABLE_MARKERS {
+        record_done(tx, name)?;
+    }
+    let indexes = index_names(tx)?;
+    for (name, needed) in INDEX_MARKERS {
+        if needed.iter().all(|index| indexes.contains(*index)) {
+            record_done(tx, name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts one name into `_migrations`.
+pub(super) fn record_done(tx: &Connection, name: &str) -> Result<(), DbError> {
+    tx.prepare_cached("INSERT OR IGNORE INTO _migrations (name) VALUES (?1)")
+        .and_then(|mut statement| statement.execute([name]))
+        .doing("record a finished migration")?;
+    Ok(())
+}
+
+/// Whether a table has at least one row; O(1).
+pub(super) fn has_rows(conn: &Connection, table: &str) -> Result<bool, DbError> {
+    conn.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), [], |row| row.get(0))
+        .doing("look for rows")
+}
+
+/// The columns of a table; none if there is no such table.
+pub(super) fn column_names(conn: &Connection, table: &str) -> Result<HashSet<String>, DbError> {
+    Ok(texts(conn, "SELECT name FROM pragma_table_info(?1)", table)?.into_iter().collect())
+}
+
+/// The names of all indexes.
+pub(super) fn index_names(conn: &Connection) -> Result<HashSet<String>, DbError> {
+    let sql = "SELECT name FROM sqlite_master WHERE type = ?1";
+    Ok(texts(conn, sql, "index")?.into_iter().collect())
+}
+
+/// Runs a query of one text parameter and one text column.
+pub(super) fn texts(conn: &Connection, sql: &str, argument: &str) -> Result<Vec<String>, DbError> {
+    const ACTION: &str = "read the schema";
+    let mut statement = conn.prepare_cached(sql).doing(ACTION)?;
+    let rows = statement.query_map([argument], |row| row.get(0)).doing(ACTION)?;
+    rows.collect::<Result<_, _>>().doing(ACTION)
+}
