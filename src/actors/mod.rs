@@ -1,1 +1,4 @@
-//! Empty so far.
+//! Thin actix shells, each the sole owner of one thing.
+
+pub mod delivery;
+pub mod mqtt_source;
