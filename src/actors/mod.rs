@@ -6,9 +6,11 @@
 
 pub mod backfill;
 pub mod delivery;
+pub mod house;
 pub mod intake;
 pub mod lifeline;
 pub mod line;
 pub mod live;
 mod live_text;
+pub mod mqtt_source;
 pub mod writer;
