@@ -50,7 +50,7 @@ impl EnvelopeTime {
     /// `now_s` become `now_s`; a zone-less clock that is off becomes `now_s` and tells its skew.
     pub fn resolve(self, now_s: i64) -> Resolved {
         let ahead_s = self.at_s.saturating_sub(now_s);
-        let is_hopeless = ahead_s > AHEAD_MAX_S || ahead_s < -AGE_MAX_S;
+        let is_hopeless = !(-AGE_MAX_S..=AHEAD_MAX_S).contains(&ahead_s);
         let is_off = !is_hopeless && self.is_naive && ahead_s.abs() > NAIVE_SKEW_MAX_S;
         let is_now = is_hopeless || is_off || ahead_s > 0;
         Resolved {

@@ -74,6 +74,13 @@ impl<'a> Topic<'a> {
     }
 }
 
+impl Topic<'_> {
+    /// Says whether nothing of ours is told under this topic.
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Self::Other | Self::Observer { leaf: Leaf::Other, .. })
+    }
+}
+
 impl Leaf {
     fn of(level: Option<&str>, is_last: bool) -> Self {
         match level {
