@@ -5,8 +5,10 @@
 //!
 //! Nothing here knows of HTTP or actors.
 
+pub mod counters;
 pub mod error;
 pub mod lock;
+pub mod migrations;
 pub mod open;
 pub mod schema;
 pub mod upgrade;
@@ -14,4 +16,4 @@ pub mod write;
 
 pub use error::DbError;
 pub use open::{Database, OpenOptions, OpenReport, open};
-pub use write::WriteConnection;
+pub use write::{Commit, Outcome, StoredPacket, WriteConnection, WriteCounts};
