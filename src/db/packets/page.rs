@@ -64,10 +64,11 @@ pub fn list_of_nodes(
 ///
 /// # Errors
 /// As [`list`].
-pub fn times_since(reader: &Reader, since: &str, rows_max: i64) -> Result<Vec<String>, DbError> {
+pub fn times_since(reader: &Reader, since: &str, rows_max: usize) -> Result<Vec<String>, DbError> {
     let sql = "SELECT first_seen FROM transmissions WHERE first_seen > ?1 \
                AND id NOT IN (SELECT id FROM transmissions WHERE hash = '') \
                ORDER BY first_seen LIMIT ?2";
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
     reader.rows(sql, (since, rows_max), |row| row.get(0))
 }
 
