@@ -2,5 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod fixture_decode;
+mod mesh_fuzz;
+mod mesh_round_trip;
 mod support;
 mod vectors;
