@@ -6,8 +6,10 @@
 //!
 //! Nothing here knows of HTTP or actors.
 
+pub mod counters;
 pub mod error;
 pub mod lock;
+pub mod migrations;
 pub mod open;
 pub mod packets;
 pub mod reader;
@@ -21,4 +23,4 @@ pub use error::DbError;
 pub use open::{Database, OpenOptions, OpenReport, open};
 pub use reader::Reader;
 pub use readers::{ReadError, ReaderOptions, Readers};
-pub use write::WriteConnection;
+pub use write::{Commit, Outcome, StoredPacket, WriteConnection, WriteCounts};
