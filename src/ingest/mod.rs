@@ -2,7 +2,8 @@
 //!
 //! In reading order: [`topic`] tells what a message is about, [`envelope`] reads its JSON,
 //! [`clock_skew`] its time; [`rules`] decides with `packet`, `status`, `companion`, `coverage` and
-//! [`geo`]; [`reason`] names and counts what is not taken.
+//! [`geo`]; [`reason`] names and counts what is not taken. [`source_status`] counts a source's
+//! life, [`watchdog`] judges it.
 
 pub mod clock_skew;
 mod companion;
@@ -13,8 +14,10 @@ mod packet;
 pub mod reason;
 pub mod reception;
 pub mod rules;
+pub mod source_status;
 mod status;
 pub mod topic;
+pub mod watchdog;
 
 pub use packet::PacketArrival;
 pub use reason::{Ignored, Note, RejectCounts, Rejected};

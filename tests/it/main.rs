@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod licences;
+mod lossless;
 mod support;
 mod tidy;
 mod upgrade;

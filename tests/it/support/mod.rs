@@ -1,6 +1,8 @@
 //! What tests share: the way to real input and the one door to snapshots.
 #![allow(dead_code)]
 
+pub mod process;
+
 pub mod ordered_json;
 
 use std::path::{Path, PathBuf};
