@@ -1,1 +1,3 @@
-//! Empty so far.
+//! The command line.
+
+pub mod replay;

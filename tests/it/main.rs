@@ -1,4 +1,6 @@
 //! The one integration crate, a module per topic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod mqtt;
+mod mqtt_replay;
 mod support;

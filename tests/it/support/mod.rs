@@ -1,6 +1,8 @@
 //! What tests share: the way to real input and the one door to snapshots.
 #![allow(dead_code)]
 
+pub mod broker;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
