@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The command line: one file per command. What is typed here is what `corescope help` says.
 
 pub mod check;
@@ -78,3 +79,8 @@ mod tests {
         super::Cli::command().debug_assert();
     }
 }
+=======
+//! The command line.
+
+pub mod replay;
+>>>>>>> mqtt

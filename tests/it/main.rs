@@ -7,6 +7,8 @@ mod licences;
 mod lossless;
 mod mesh_fuzz;
 mod mesh_round_trip;
+mod mqtt;
+mod mqtt_replay;
 mod support;
 mod tidy;
 mod upgrade;
