@@ -6,7 +6,6 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use actix_web::{App, HttpServer};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
+use crate::actors::delivery::IntakeDoor;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
 use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;
@@ -49,6 +49,9 @@ pub enum AppError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DbError),
+    /// A source cannot even be tried.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// A part without which the process would be a zombie has died (decision 12).
     #[error("{0} died; the process ends so that it can be started afresh")]
     Died(&'static str),
@@ -150,37 +153,81 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
 
 /// Opens the database and starts what the role asks for.
 async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
-    if state.config.role == Role::Server {
-        let readers = open_readers(&state.config, &state.clock)?;
+    let (config, clock) = (&state.config, &state.clock);
+    if config.role == Role::Server {
+        let readers = open_readers(config, clock)?;
         state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
         return Ok(Running::default());
     }
-    let config = &state.config;
-    let options = open_options(config, &state.clock);
-    let opened = db::open(&config.db_path, &options)?;
-    tell_report(&opened.report);
-    let checkpointer = Checkpointer::start(opened.writer.path(), &state.clock)?;
-    let readers = open_readers(config, &state.clock)?;
+    let options = OpenOptions {
+        has_regions: !config.channels.hash_regions.is_empty(),
+        metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
+        ..OpenOptions::new(clock.clone())
+    };
+    let database = db::open(&config.db_path, &options)?;
+    tell_report(&database.report);
+    let checkpointer = Checkpointer::start(database.writer.path(), clock.clone())?;
+    let readers = open_readers(config, clock)?;
     let (actors, deaths) = Actors::start(ActorParts {
-        connection: opened.writer,
-        pending: opened.report.pending,
+        connection: database.writer,
+        pending: database.report.pending,
         intake_capacity: config.ingest.buffer_size,
-        clock: state.clock.clone(),
+        clock: clock.clone(),
     });
-    let sources = sources::start_all(config, &state.rules, &actors.door, &state.clock)?;
+    let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
+    let sources = sources::start_all(config, &state.rules, &door, clock)?;
     state.open(Ready {
         readers,
         intake: Some(actors.intake.clone()),
         live: Some(actors.live.clone()),
         sources: sources.iter().map(MqttSource::status).collect(),
     });
-    let demo = demo.map(|demo| demo.run(&state.rules, actors.door.clone())).transpose()?;
-    actors.begin_backfill(&sources).await;
-    Ok(Running {
-        actors: Some(actors),
-        deaths: Some(deaths),
-        sources,
-        checkpointer: Some(checkpointer),
-        demo,
-    })
+    let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
+    wait_until_tried(&sources, config).await;
+    actors.begin_backfill();
+    let deaths = Some(deaths);
+    let (actors, checkpointer) = (Some(actors), Some(checkpointer));
+    Ok(Running { actors, deaths, sources, checkpointer, demo })
+}
+
+fn open_readers(config: &Config, clock: &Clock) -> Result<Readers, DbError> {
+    let options = ReaderOptions { clock: clock.clone(), ..ReaderOptions::default() };
+    Readers::open(&config.db_path, options)
+}
+
+fn tell_report(report: &db::OpenReport) {
+    let (tables, columns) = (report.tables_added.len(), report.columns_added.len());
+    if report.is_created {
+        tracing::info!("a new database was created");
+    } else if tables + columns > 0 {
+        tracing::info!(tables, columns, "the database was upgraded");
+    }
+    if !report.pending.is_empty() {
+        tracing::info!(migrations = ?report.pending, "left to do while running");
+    }
+}
+
+/// Migrations start when every source has tried to subscribe (decision 5). Nothing waits longer
+/// than the longest connect timeout.
+async fn wait_until_tried(sources: &[MqttSource], config: &Config) {
+    let patience = config.mqtt_sources.iter().map(|source| source.connect_timeout).max();
+    let tries = sources.iter().map(|source| source.wait_until_tried(patience.unwrap_or_default()));
+    futures_util::future::join_all(tries).await;
+}
+
+impl Running {
+    /// Stops in order (decision 13).
+    async fn stop(self) -> Result<(), AppError> {
+        if let Some(demo) = self.demo {
+            demo.stop();
+        }
+        let closed = match self.actors {
+            Some(actors) => actors.stop(self.sources, STOP_STEP).await,
+            None => Ok(()),
+        };
+        if let Some(checkpointer) = self.checkpointer {
+            checkpointer.stop();
+        }
+        Ok(closed?)
+    }
 }
