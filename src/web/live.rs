@@ -25,7 +25,9 @@ pub async fn upgrade(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     check_origin(&request, &state.config.cors_allowed_origins)?;
-    let feed = state.live.peek(Subscribe).await.map_err(ApiError::from_ask)?;
+    let live = state.ready()?.live.as_ref();
+    let live = live.ok_or_else(|| ApiError::unavailable("this process has no live feed"))?;
+    let feed = live.peek(Subscribe).await.map_err(ApiError::from_ask::<ApiError>)?;
     let feed = feed.ok_or(ApiError::busy("too many live clients"))?;
     let (response, session, inbound) =
         actix_ws::handle(&request, body).map_err(|_| ApiError::bad_request("not a websocket"))?;
