@@ -63,7 +63,11 @@ impl Backfill {
         match answer {
             Ok(reply) => {
                 if reply.state == BatchState::Done {
-                    tracing::info!(migration = reply.name, rows = reply.rows_done, "migration done");
+                    tracing::info!(
+                        migration = reply.name,
+                        rows = reply.rows_done,
+                        "migration done"
+                    );
                     self.queue.pop();
                 }
                 Some(reply.hold.max(PAUSE_MIN))

@@ -16,13 +16,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
 use bytestring::ByteString;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::lifeline::Lifeline;
+use super::live_text::live_text;
 use crate::db::Outcome;
 use crate::ingest::reception::Record;
-use super::live_text::live_text;
 
 /// Texts that wait for one client (spec `http-contract` §5).
 pub const FEED_MESSAGES_MAX: usize = 256;

@@ -60,7 +60,7 @@ fn path_of(raw_hex: &str) -> Option<String> {
     const NONE: &str = "[]";
     let Ok(frame) = mesh::frame_from_hex(raw_hex) else { return Some(NONE.to_owned()) };
     match mesh::Packet::parse(&frame) {
-        Ok(packet) if packet.header.payload_type() == mesh::PayloadType::Trace => None,
+        Ok(packet) if packet.header.payload_type == mesh::PayloadType::Trace => None,
         Ok(packet) => Some(mesh::path_json(&packet)),
         Err(_) => Some(NONE.to_owned()),
     }

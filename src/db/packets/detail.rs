@@ -20,7 +20,9 @@ pub enum Found {
 /// Any failure of the database, and the deadline.
 pub fn find(reader: &Reader, text: &str) -> Result<Option<Found>, DbError> {
     let mut loader = Loader::new(reader)?;
-    if is_hash(text) && let Some(found) = by_hash(reader, &mut loader, text)? {
+    if is_hash(text)
+        && let Some(found) = by_hash(reader, &mut loader, text)?
+    {
         return Ok(Some(Found::Transmission(found)));
     }
     if let Ok(id) = text.parse::<i64>() {

@@ -153,7 +153,11 @@ impl<'r> Loader<'r> {
             return Ok(known.clone());
         }
         let read = |row: &Row<'_>| {
-            Ok(Arc::new(ObserverName { id: text(row, 0)?, name: text(row, 1)?, iata: text(row, 2)? }))
+            Ok(Arc::new(ObserverName {
+                id: text(row, 0)?,
+                name: text(row, 1)?,
+                iata: text(row, 2)?,
+            }))
         };
         let found = self.observer.query_row([rowid], read).optional().doing("read an observer")?;
         self.observers.insert(rowid, found.clone());
