@@ -1,6 +1,7 @@
 //! `/api/health` and `/api/healthz`: how the process is, for people and for probes.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use actix_web::HttpResponse;
 use serde::Serialize;
@@ -157,7 +158,7 @@ fn cache_use(state: &AppState) -> CacheUse {
 
 async fn count_clients(state: &AppState) -> Option<usize> {
     let live = state.ready().ok()?.live.as_ref()?;
-    let count: Result<usize, AskError<ApiError>> = live.peek(CountClients).await;
+    let count: Result<usize, AskError<Infallible>> = live.peek(CountClients).await;
     count.ok()
 }
 
@@ -249,7 +250,7 @@ async fn healthz_of(state: &AppState, ready: &Ready) -> Healthz {
         async_migrations_error,
         from_pubkey_backfill: from_pubkey(&async_migrations),
         async_migrations,
-        ingest_liveness: liveness(ready),
+        ingest_liveness: liveness(ready, now_s),
         loaded_obs: counts.as_ref().map(|counts| counts.observations),
         loaded_tx: counts.as_ref().map(|counts| counts.transmissions),
         ready: true,
@@ -268,9 +269,9 @@ fn from_pubkey(migrations: &[MigrationStatus]) -> BackfillProgress {
     }
 }
 
-fn liveness(ready: &Ready) -> BTreeMap<String, SourceLiveness> {
+fn liveness(ready: &Ready, now_s: i64) -> BTreeMap<String, SourceLiveness> {
     let sources = ready.sources.iter().map(|source| {
-        let seen = source.snapshot();
+        let seen = source.snapshot(now_s);
         let liveness = SourceLiveness {
             last_receipt_unix: seen.last_receipt_unix.unwrap_or(0),
             last_message_unix: seen.last_message_unix.unwrap_or(0),

@@ -12,7 +12,7 @@ use super::openapi::ErrorBody;
 use super::state::{AppState, State};
 use crate::actors::intake::{SubmitError, SubmitPacket};
 use crate::actors::line::AskError;
-use crate::ingest::packet::PacketArrival;
+use crate::ingest::PacketArrival;
 use crate::ingest::reception::{ObserverSeen, Record};
 use crate::ingest::rules::{Received, Rules};
 use crate::mesh::{
