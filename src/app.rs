@@ -6,18 +6,24 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::timeout;
+use tokio::task::JoinHandle;
 
-use crate::actors::Actors;
+use crate::actors::mqtt_source::{MqttSource, SourceError};
+use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
-use crate::db::{self, DbError, OpenOptions, Readers};
-use crate::sim::demo::Demo;
+use crate::db::checkpoint::Checkpointer;
+use crate::db::{self, DbError, OpenOptions, ReaderOptions, Readers};
+use crate::ingest::Rules;
+use crate::sim::demo::{Demo, RunningDemo};
 use crate::web::{self, AppState, Ready};
 
 /// How long requests that run when we stop may still take.
@@ -52,15 +58,18 @@ pub enum AppError {
 pub struct Application {
     address: SocketAddr,
     server: ServerHandle,
-    server_ended: tokio::task::JoinHandle<std::io::Result<()>>,
+    server_ended: JoinHandle<std::io::Result<()>>,
     running: Running,
 }
 
-/// What runs behind HTTP.
+/// What runs behind HTTP. A serving process that only reads has none of it.
+#[derive(Default)]
 struct Running {
     actors: Option<Actors>,
-    deaths: UnboundedReceiver<&'static str>,
-    demo: Option<crate::sim::demo::RunningDemo>,
+    deaths: Option<UnboundedReceiver<&'static str>>,
+    sources: Vec<MqttSource>,
+    checkpointer: Option<Checkpointer>,
+    demo: Option<RunningDemo>,
 }
 
 impl Application {
@@ -72,14 +81,15 @@ impl Application {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        let config = Arc::new(config);
-        let (address, ready, server) = listen(config.clone())?;
-        let server_handle = server.handle();
+        let rules = Arc::new(Rules::new(&config));
+        let state = Data::new(AppState::new(Arc::new(config), rules, clock));
+        let (address, server) = listen(state.clone())?;
+        let handle = server.handle();
         let server_ended = tokio::spawn(server);
-        match start(config, clock, demo, &ready).await {
-            Ok(running) => Ok(Self { address, server: server_handle, server_ended, running }),
+        match start(&state, demo).await {
+            Ok(running) => Ok(Self { address, server: handle, server_ended, running }),
             Err(error) => {
-                server_handle.stop(false).await;
+                handle.stop(false).await;
                 Err(error)
             }
         }
@@ -98,7 +108,7 @@ impl Application {
         let Self { server, mut server_ended, mut running, .. } = self;
         let result = tokio::select! {
             () = stop => Ok(()),
-            Some(name) = running.deaths.recv() => Err(AppError::Died(name)),
+            name = death(&mut running.deaths) => Err(AppError::Died(name)),
             ended = &mut server_ended => match ended {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(AppError::Server(error)),
@@ -109,12 +119,68 @@ impl Application {
             tracing::error!(%error, "stopping");
         }
         server.stop(true).await;
-        if let Some(demo) = running.demo {
-            demo.stop();
-        }
-        if let Some(actors) = running.actors {
-            actors.stop(STOP_STEP).await;
-        }
-        result
+        let stopped = running.stop().await;
+        result.and(stopped)
     }
+}
+
+/// Completes with the name of a vital actor that died; never where there are none.
+async fn death(deaths: &mut Option<UnboundedReceiver<&'static str>>) -> &'static str {
+    match deaths {
+        Some(deaths) => deaths.recv().await.unwrap_or("an actor"),
+        None => std::future::pending().await,
+    }
+}
+
+/// Binds and answers: 503 with the reason until the database is open.
+fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server), AppError> {
+    let address = state.config.bind;
+    let failed = |source| AppError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let server = HttpServer::new(move || {
+        App::new().app_data(state.clone()).configure(web::routes)
+    })
+    .listen(listener)?
+    .shutdown_timeout(HTTP_DRAIN_S)
+    .disable_signals()
+    .run();
+    Ok((address, server))
+}
+
+/// Opens the database and starts what the role asks for.
+async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
+    if state.config.role == Role::Server {
+        let readers = open_readers(&state.config, &state.clock)?;
+        state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
+        return Ok(Running::default());
+    }
+    let config = &state.config;
+    let options = open_options(config, &state.clock);
+    let opened = db::open(&config.db_path, &options)?;
+    tell_report(&opened.report);
+    let checkpointer = Checkpointer::start(opened.writer.path(), &state.clock)?;
+    let readers = open_readers(config, &state.clock)?;
+    let (actors, deaths) = Actors::start(ActorParts {
+        connection: opened.writer,
+        pending: opened.report.pending,
+        intake_capacity: config.ingest.buffer_size,
+        clock: state.clock.clone(),
+    });
+    let sources = sources::start_all(config, &state.rules, &actors.door, &state.clock)?;
+    state.open(Ready {
+        readers,
+        intake: Some(actors.intake.clone()),
+        live: Some(actors.live.clone()),
+        sources: sources.iter().map(MqttSource::status).collect(),
+    });
+    let demo = demo.map(|demo| demo.run(&state.rules, actors.door.clone())).transpose()?;
+    actors.begin_backfill(&sources).await;
+    Ok(Running {
+        actors: Some(actors),
+        deaths: Some(deaths),
+        sources,
+        checkpointer: Some(checkpointer),
+        demo,
+    })
 }

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, watch as latest};
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, End};
-pub use self::options::{Endpoint, PAYLOAD_BYTES_MAX, Pace, SourceError, SourceSettings};
+pub use self::options::{Endpoint, Login, PAYLOAD_BYTES_MAX, Pace, SourceError, SourceSettings};
 use self::session::Session;
 use super::delivery::IntakeDoor;
 use crate::clock::Clock;
@@ -169,7 +169,7 @@ impl MqttSource {
     /// is no error: the source goes on trying.
     pub fn start(number: usize, parts: SourceParts) -> Result<Self, SourceError> {
         let SourceParts { settings, decode, door, clock } = parts;
-        let endpoint = Endpoint::parse(&settings)?;
+        let endpoint = settings.endpoint()?;
         let tag = Arc::clone(&settings.tag);
         let status = Arc::new(SourceStatus::new(&tag, &endpoint.masked(), clock.now_s()));
         let (attempt, attempt_seen) = latest::channel(Attempt::Pending);

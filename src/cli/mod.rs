@@ -1,12 +1,10 @@
+<<<<<<< HEAD
 //! The command line: one file per command. What is typed here is what `corescope help` says.
 
 pub mod check;
 pub mod decode;
 pub mod healthcheck;
-pub mod replay;
-pub mod seed;
 pub mod serve;
-pub mod simulate;
 
 use std::process::ExitCode;
 
@@ -34,12 +32,6 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Decode packets given as hex, one JSON object a line.
     Decode(decode::DecodeArgs),
-    /// Publish captured MQTT messages to a broker.
-    Replay(replay::ReplayArgs),
-    /// Simulate a mesh that sends valid packets into a broker.
-    Simulate(simulate::SimulateArgs),
-    /// Build a large database of plausible history.
-    Seed(seed::SeedArgs),
     /// Look at configuration and database and say what is wrong and how to mend it.
     Check(check::CheckArgs),
     /// Ask a running process whether it is well.
@@ -54,9 +46,6 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
         Command::Decode(args) => decode::run(args).map_err(|error| error.to_string()),
-        Command::Replay(args) => replay::run(&args).map_err(|error| error.to_string()),
-        Command::Simulate(args) => simulate::run(&args).map_err(|error| error.to_string()),
-        Command::Seed(args) => seed::run(&args).map_err(|error| error.to_string()),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
     };
@@ -90,3 +79,8 @@ mod tests {
         super::Cli::command().debug_assert();
     }
 }
+=======
+//! The command line.
+
+pub mod replay;
+>>>>>>> mqtt

@@ -8,6 +8,7 @@
 
 pub mod counters;
 pub mod error;
+pub mod inspect;
 pub mod lock;
 pub mod migrations;
 pub mod open;
@@ -20,6 +21,7 @@ pub mod upgrade;
 pub mod write;
 
 pub use error::DbError;
+pub use inspect::{Inspection, inspect};
 pub use open::{Database, OpenOptions, OpenReport, open};
 pub use reader::Reader;
 pub use readers::{ReadError, ReaderOptions, Readers};

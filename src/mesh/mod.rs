@@ -29,5 +29,8 @@ pub use hex_text::frame_from_hex;
 pub use identity::Identity;
 pub use packet::{Packet, PacketError};
 pub use path::{Path, PathView, path_json, route_hops};
-pub use payload::{Advert, DecodeRules, DecodedPayload, decode_payload};
+pub use payload::{Advert, AdvertFault, DecodeRules, DecodedPayload, decode_payload};
 pub use region::{RegionKeys, ScopeMatch};
+
+#[cfg(test)]
+mod tests;

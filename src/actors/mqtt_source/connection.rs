@@ -264,10 +264,9 @@ fn care_interval() -> Interval {
 fn describe(error: &ConnectionError) -> String {
     match error {
         ConnectionError::ConnectionRefused(code) => match code {
-            ConnectReturnCode::BadUserNamePassword => {
+            ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => {
                 "the broker refused user name or password".to_owned()
             }
-            ConnectReturnCode::NotAuthorized => "the broker does not let us in".to_owned(),
             other => format!("the broker refused the connection ({other:?})"),
         },
         ConnectionError::NetworkTimeout => "the broker did not answer in time".to_owned(),

@@ -70,6 +70,17 @@ impl Default for Pace {
     }
 }
 
+impl SourceSettings {
+    /// Takes the broker's URL apart.
+    ///
+    /// # Errors
+    /// As [`Endpoint::parse`].
+    pub fn endpoint(&self) -> Result<Endpoint, SourceError> {
+        let login = Login { user: self.username.as_deref(), password: self.password.as_deref() };
+        Endpoint::parse(&self.tag, &self.broker, login)
+    }
+}
+
 impl std::fmt::Debug for SourceSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SourceSettings")
@@ -116,6 +127,15 @@ pub enum SourceError {
     },
 }
 
+/// Credentials beside the URL.
+#[derive(Clone, Copy, Default)]
+pub struct Login<'a> {
+    /// User name.
+    pub user: Option<&'a str>,
+    /// Password.
+    pub password: Option<&'a str>,
+}
+
 /// A broker's URL taken apart.
 #[derive(Clone)]
 pub struct Endpoint {
@@ -136,30 +156,29 @@ enum Wire {
 }
 
 impl Endpoint {
-    /// Reads the URL of `settings`.
+    /// Reads a broker's URL; `user` and `password` win over the URL's. `tag` is for errors.
     ///
     /// # Errors
     /// Not a URL, no host, or another scheme than the known ones.
-    pub fn parse(settings: &SourceSettings) -> Result<Self, SourceError> {
-        let tag = || settings.tag.to_string();
-        let parsed = Url::parse(&settings.broker)
-            .map_err(|source| SourceError::BrokerUrl { tag: tag(), source })?;
+    pub fn parse(tag: &str, url: &str, login: Login<'_>) -> Result<Self, SourceError> {
+        let refuse = |source| SourceError::BrokerUrl { tag: tag.to_owned(), source };
+        let parsed = Url::parse(url).map_err(refuse)?;
         let (transport, port) = match parsed.scheme() {
             "mqtt" | "tcp" => (Wire::Tcp, 1883),
             "mqtts" | "ssl" | "tls" => (Wire::Tls, 8883),
             "ws" => (Wire::Ws, 80),
             "wss" => (Wire::Wss, 443),
-            other => return Err(SourceError::Scheme { tag: tag(), scheme: other.to_owned() }),
+            other => {
+                return Err(SourceError::Scheme { tag: tag.into(), scheme: other.to_owned() });
+            }
         };
-        let host = parsed.host_str().filter(|host| !host.is_empty()).ok_or_else(|| {
-            SourceError::BrokerUrl { tag: tag(), source: url::ParseError::EmptyHost }
-        })?;
+        let host = parsed.host_str().filter(|host| !host.is_empty());
         Ok(Self {
             transport,
-            host: host.to_owned(),
+            host: host.ok_or_else(|| refuse(url::ParseError::EmptyHost))?.to_owned(),
             port: parsed.port().unwrap_or(port),
             url: without_credentials(&parsed),
-            credentials: credentials(settings, &parsed),
+            credentials: credentials(login, &parsed),
         })
     }
 
@@ -219,11 +238,11 @@ impl Endpoint {
     }
 }
 
-fn credentials(settings: &SourceSettings, url: &Url) -> Option<(String, String)> {
+fn credentials(login: Login<'_>, url: &Url) -> Option<(String, String)> {
     let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into();
     let of_url = Some(url.username()).filter(|user| !user.is_empty()).map(decode);
-    let user: String = settings.username.clone().or(of_url)?;
-    let password = settings.password.clone().or_else(|| url.password().map(decode));
+    let user: String = login.user.map(str::to_owned).or(of_url)?;
+    let password = login.password.map(str::to_owned).or_else(|| url.password().map(decode));
     Some((user, password.unwrap_or_default()))
 }
 
@@ -279,12 +298,12 @@ mod tests {
             ("ssl://h", "h", 8883, true),
         ] {
             let settings = settings(broker);
-            let options = Endpoint::parse(&settings).unwrap().options(&settings, "id").unwrap();
+            let options = settings.endpoint().unwrap().options(&settings, "id").unwrap();
             assert_eq!(options.broker().tcp_address(), Some((host, port)), "{broker}");
             assert_eq!(matches!(options.transport(), Transport::Tls(_)), is_tls, "{broker}");
         }
         let settings = settings("wss://u:p@h/mqtt");
-        let options = Endpoint::parse(&settings).unwrap().options(&settings, "id").unwrap();
+        let options = settings.endpoint().unwrap().options(&settings, "id").unwrap();
         assert_eq!(options.broker().websocket_url(), Some("wss://h/mqtt"));
         assert!(matches!(options.transport(), Transport::Wss(_)));
     }
@@ -292,12 +311,12 @@ mod tests {
     #[test]
     fn a_password_is_used_but_never_shown() {
         let mut settings = settings("mqtt://us%40r:s%3Acret@host:1884");
-        let endpoint = Endpoint::parse(&settings).unwrap();
+        let endpoint = settings.endpoint().unwrap();
         assert_eq!(endpoint.credentials, Some(("us@r".to_owned(), "s:cret".to_owned())));
         assert_eq!(endpoint.masked(), "mqtt://us@r:****@host:1884");
         settings.username = Some("other".to_owned());
         settings.password = Some("word".to_owned());
-        let endpoint = Endpoint::parse(&settings).unwrap();
+        let endpoint = settings.endpoint().unwrap();
         assert_eq!(endpoint.credentials, Some(("other".to_owned(), "word".to_owned())));
         assert!(!format!("{settings:?}").contains("word"));
     }
@@ -309,7 +328,7 @@ mod tests {
             ("nonsense", "could not read the broker's URL"),
             ("mqtt://", "could not read the broker's URL"),
         ] {
-            let Err(error) = Endpoint::parse(&settings(broker)) else { panic!("{broker}") };
+            let Err(error) = settings(broker).endpoint() else { panic!("{broker}") };
             assert!(error.to_string().contains(expected), "{error}");
         }
     }

@@ -1,9 +1,13 @@
 //! What tests share: the way to real input and the one door to snapshots.
 #![allow(dead_code)]
 
+<<<<<<< HEAD
 pub mod process;
 
 pub mod ordered_json;
+=======
+pub mod broker;
+>>>>>>> mqtt
 
 use std::path::{Path, PathBuf};
 
