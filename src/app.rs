@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
+use actix_web::HttpServer;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
@@ -31,6 +31,9 @@ const HTTP_DRAIN_S: u64 = 10;
 /// How long each later step of stopping may take; what is not committed then was never
 /// acknowledged.
 const STOP_STEP: Duration = Duration::from_secs(10);
+
+/// A source that has not even failed by then is not waited for.
+const FIRST_TRY_MAX: Duration = Duration::from_secs(60);
 
 /// Why the process cannot start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -109,8 +112,10 @@ impl Application {
     /// What died.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { server, mut server_ended, mut running, .. } = self;
+        let begun = begin_backfill(running.actors.as_ref(), &running.sources);
         let result = tokio::select! {
             () = stop => Ok(()),
+            () = begun => Ok(()),
             name = death(&mut running.deaths) => Err(AppError::Died(name)),
             ended = &mut server_ended => match ended {
                 Ok(Ok(())) => Ok(()),
@@ -141,9 +146,7 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
     let failed = |source| AppError::Listen { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let server = HttpServer::new(move || {
-        App::new().app_data(state.clone()).configure(web::routes)
-    })
+    let server = HttpServer::new(move || web::app(state.clone()))
     .listen(listener)?
     .shutdown_timeout(HTTP_DRAIN_S)
     .disable_signals()
@@ -183,8 +186,6 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
         sources: sources.iter().map(MqttSource::status).collect(),
     });
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
-    wait_until_tried(&sources, config).await;
-    actors.begin_backfill();
     let deaths = Some(deaths);
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
     Ok(Running { actors, deaths, sources, checkpointer, demo })
@@ -207,12 +208,15 @@ fn tell_report(report: &db::OpenReport) {
     }
 }
 
-/// Migrations start when every source has tried to subscribe (decision 5). Nothing waits longer
-/// than the longest connect timeout.
-async fn wait_until_tried(sources: &[MqttSource], config: &Config) {
-    let patience = config.mqtt_sources.iter().map(|source| source.connect_timeout).max();
-    let tries = sources.iter().map(|source| source.wait_until_tried(patience.unwrap_or_default()));
+/// Lets migrations start when every source has tried to subscribe (decision 5); each source gives
+/// up its first try after its connect timeout. Never completes.
+async fn begin_backfill(actors: Option<&Actors>, sources: &[MqttSource]) {
+    let tries = sources.iter().map(|source| source.wait_until_tried(FIRST_TRY_MAX));
     futures_util::future::join_all(tries).await;
+    if let Some(actors) = actors {
+        actors.begin_backfill();
+    }
+    std::future::pending().await
 }
 
 impl Running {
