@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use super::crypto::{self, MAC_BYTES, SharedSecret};
+use super::packet::PAYLOAD_BYTES_MAX;
 
 /// The name that every spelling of `public` is shown as.
 pub const PUBLIC_NAME: &str = "Public";
@@ -142,9 +143,11 @@ impl ChannelKeys {
         sealed: &Sealed<'_>,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<(&str, T)> {
-        self.candidates(sealed.hash).find_map(|(name, secret)| {
-            let plaintext = crypto::open(secret.secret(), sealed.mac, sealed.ciphertext)?;
-            Some((name, read(&plaintext)?))
+        let mut buffer = [0; PAYLOAD_BYTES_MAX];
+        self.candidates(sealed.hash).find_map(|(name, key)| {
+            let plaintext =
+                crypto::open_into(&mut buffer, key.secret(), sealed.mac, sealed.ciphertext)?;
+            Some((name, read(plaintext)?))
         })
     }
 }
