@@ -1,6 +1,7 @@
 //! Channel keys (format §8): who may read a group text.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
@@ -57,6 +58,30 @@ impl From<[u8; 32]> for ChannelSecret {
         let used = if secret[16..] == [0; 16] { 16 } else { 32 };
         Self { secret, hash: first_of_sha256(&secret[..used]) }
     }
+}
+
+/// Reads a key given as 32 or 64 hex digits.
+impl FromStr for ChannelSecret {
+    type Err = ChannelKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ChannelKeyError> {
+        let key = hex::decode(text.trim()).map_err(|e| ChannelKeyError::NotHex(e.to_string()))?;
+        <[u8; 16]>::try_from(key.as_slice())
+            .map(Self::from)
+            .or_else(|_| <[u8; 32]>::try_from(key.as_slice()).map(Self::from))
+            .map_err(|_| ChannelKeyError::BadLength(key.len()))
+    }
+}
+
+/// Why a text is no channel key. Never repeats the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChannelKeyError {
+    /// Not hex.
+    #[error("the key is not hexadecimal: {0}")]
+    NotHex(String),
+    /// Not 16 or 32 bytes.
+    #[error("the key has {0} bytes, expected 16 or 32")]
+    BadLength(usize),
 }
 
 /// Never shows the key.
