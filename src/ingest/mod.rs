@@ -14,8 +14,6 @@ pub mod reason;
 pub mod reception;
 pub mod rules;
 mod status;
-#[cfg(test)]
-mod tests;
 pub mod topic;
 
 pub use packet::PacketArrival;

@@ -1,7 +1,7 @@
 //! Receptions of mobile clients (§2.14).
 
 use super::*;
-use crate::ingest::reception::ClientReception;
+use corescope::ingest::reception::ClientReception;
 
 const CLIENT: &str = "meshcore/client/AB12/packets";
 

@@ -1,7 +1,7 @@
 //! Status messages (§2.10, §3.3).
 
 use super::*;
-use crate::ingest::reception::ObserverMetrics;
+use corescope::ingest::reception::ObserverMetrics;
 
 const STATUS: &str = "meshcore/PAR/AB12/status";
 

@@ -8,17 +8,17 @@ mod status;
 
 use serde_json::{Value, json};
 
-use super::reception::{PacketReception, Record, StatusReport};
-use super::{Arrival, Ignored, Received, Rejected, Rules, SourceRules};
-use crate::config::{Config, Flags, Sources};
-use crate::mesh::encode::advert::{self, AppData};
-use crate::mesh::encode::{Route, sealed};
-use crate::mesh::{Identity, PayloadType};
+use corescope::config::{Config, Flags, Sources};
+use corescope::ingest::reception::{PacketReception, Record, StatusReport};
+use corescope::ingest::{Arrival, Ignored, Received, Rejected, Rules, SourceRules};
+use corescope::mesh::encode::advert::{self, AppData};
+use corescope::mesh::encode::{Route, sealed};
+use corescope::mesh::{Identity, PayloadType};
 
 /// 2026-08-11T00:06:10Z
 const NOW_S: i64 = 1_786_406_770;
 const TOPIC: &str = "meshcore/PAR/AB12/packets";
-/// An empty TXT_MSG.
+/// A direct TXT_MSG without hops.
 const RAW: &str = "0A00D69FD7A5A7475DB07337749AE61FA53A4788E976";
 
 /// Returns the rules of a configuration file.

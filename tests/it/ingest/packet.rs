@@ -1,9 +1,9 @@
 //! Packets: what a record takes from frame and envelope.
 
 use super::*;
-use crate::ingest::PacketArrival;
-use crate::ingest::reception::ObserverSeen;
-use crate::mesh::ChannelSecret;
+use corescope::ingest::PacketArrival;
+use corescope::ingest::reception::ObserverSeen;
+use corescope::mesh::ChannelSecret;
 
 #[test]
 fn an_envelope_becomes_a_reception() {
