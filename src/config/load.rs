@@ -289,6 +289,8 @@ fn expected_of(message: &str) -> String {
         "u16" => "a whole number from 0 to 65535".to_owned(),
         "i64" => "a whole number".to_owned(),
         "f64" => "a number".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "an object".to_owned(),
         text => text.to_owned(),
     }
 }
