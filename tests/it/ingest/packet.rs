@@ -257,6 +257,20 @@ fn a_configured_key_named_public_replaces_the_built_in_one() {
 }
 
 #[test]
+fn of_two_keys_for_one_channel_the_explicit_one_counts() {
+    let key = "00112233445566778899aabbccddeeff";
+    let rules = rules_of(&json!({"hashChannels": ["test"], "channelKeys": {"#test": key}}));
+    let label = |channel: &ChannelSecret| {
+        let payload = sealed::group_text(channel, 1, "Ann", "hello");
+        let frame = hex::encode(Route::flood(1).frame(PayloadType::GrpTxt, &payload).unwrap());
+        packet_of(receive_by(&rules, TOPIC, raw(&frame))).transmission.channel_hash.unwrap()
+    };
+    let explicit: [u8; 16] = hex::decode(key).unwrap().try_into().unwrap();
+    assert_eq!(label(&ChannelSecret::from(explicit)), "#test");
+    assert!(label(&ChannelSecret::hashtag("#test")).starts_with("enc_"));
+}
+
+#[test]
 fn a_posted_packet_obeys_the_same_rules_and_is_counted() {
     let rules = plain_rules();
     let posted = |raw: &str| PacketArrival {
