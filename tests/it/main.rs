@@ -1,7 +1,11 @@
 //! The one integration crate, a module per topic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod config;
 mod fixture_decode;
+mod ingest;
+mod ingest_any;
+mod ingest_capture;
 mod intake;
 mod licences;
 mod lossless;
