@@ -5,3 +5,4 @@ mod licences;
 mod support;
 mod tidy;
 mod upgrade;
+mod write;
