@@ -17,3 +17,4 @@ mod support;
 mod tidy;
 mod upgrade;
 mod vectors;
+mod write;
