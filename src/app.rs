@@ -6,16 +6,16 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
+use actix_web::HttpServer;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
+use crate::actors::delivery::IntakeDoor;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
 use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;
@@ -31,6 +31,9 @@ const HTTP_DRAIN_S: u64 = 10;
 /// How long each later step of stopping may take; what is not committed then was never
 /// acknowledged.
 const STOP_STEP: Duration = Duration::from_secs(10);
+
+/// A source that has not even failed by then is not waited for.
+const FIRST_TRY_MAX: Duration = Duration::from_secs(60);
 
 /// Why the process cannot start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +52,9 @@ pub enum AppError {
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] DbError),
+    /// A source cannot even be tried.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// A part without which the process would be a zombie has died (decision 12).
     #[error("{0} died; the process ends so that it can be started afresh")]
     Died(&'static str),
@@ -106,8 +112,10 @@ impl Application {
     /// What died.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { server, mut server_ended, mut running, .. } = self;
+        let begun = begin_backfill(running.actors.as_ref(), &running.sources);
         let result = tokio::select! {
             () = stop => Ok(()),
+            () = begun => Ok(()),
             name = death(&mut running.deaths) => Err(AppError::Died(name)),
             ended = &mut server_ended => match ended {
                 Ok(Ok(())) => Ok(()),
@@ -138,9 +146,7 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
     let failed = |source| AppError::Listen { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let server = HttpServer::new(move || {
-        App::new().app_data(state.clone()).configure(web::routes)
-    })
+    let server = HttpServer::new(move || web::app(state.clone()))
     .listen(listener)?
     .shutdown_timeout(HTTP_DRAIN_S)
     .disable_signals()
@@ -150,37 +156,82 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
 
 /// Opens the database and starts what the role asks for.
 async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
-    if state.config.role == Role::Server {
-        let readers = open_readers(&state.config, &state.clock)?;
+    let (config, clock) = (&state.config, &state.clock);
+    if config.role == Role::Server {
+        let readers = open_readers(config, clock)?;
         state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
         return Ok(Running::default());
     }
-    let config = &state.config;
-    let options = open_options(config, &state.clock);
-    let opened = db::open(&config.db_path, &options)?;
-    tell_report(&opened.report);
-    let checkpointer = Checkpointer::start(opened.writer.path(), &state.clock)?;
-    let readers = open_readers(config, &state.clock)?;
+    let options = OpenOptions {
+        has_regions: !config.channels.hash_regions.is_empty(),
+        metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
+        ..OpenOptions::new(clock.clone())
+    };
+    let database = db::open(&config.db_path, &options)?;
+    tell_report(&database.report);
+    let checkpointer = Checkpointer::start(database.writer.path(), clock.clone())?;
+    let readers = open_readers(config, clock)?;
     let (actors, deaths) = Actors::start(ActorParts {
-        connection: opened.writer,
-        pending: opened.report.pending,
+        connection: database.writer,
+        pending: database.report.pending,
         intake_capacity: config.ingest.buffer_size,
-        clock: state.clock.clone(),
+        clock: clock.clone(),
     });
-    let sources = sources::start_all(config, &state.rules, &actors.door, &state.clock)?;
+    let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
+    let sources = sources::start_all(config, &state.rules, &door, clock)?;
     state.open(Ready {
         readers,
         intake: Some(actors.intake.clone()),
         live: Some(actors.live.clone()),
         sources: sources.iter().map(MqttSource::status).collect(),
     });
-    let demo = demo.map(|demo| demo.run(&state.rules, actors.door.clone())).transpose()?;
-    actors.begin_backfill(&sources).await;
-    Ok(Running {
-        actors: Some(actors),
-        deaths: Some(deaths),
-        sources,
-        checkpointer: Some(checkpointer),
-        demo,
-    })
+    let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
+    let deaths = Some(deaths);
+    let (actors, checkpointer) = (Some(actors), Some(checkpointer));
+    Ok(Running { actors, deaths, sources, checkpointer, demo })
+}
+
+fn open_readers(config: &Config, clock: &Clock) -> Result<Readers, DbError> {
+    let options = ReaderOptions { clock: clock.clone(), ..ReaderOptions::default() };
+    Readers::open(&config.db_path, options)
+}
+
+fn tell_report(report: &db::OpenReport) {
+    let (tables, columns) = (report.tables_added.len(), report.columns_added.len());
+    if report.is_created {
+        tracing::info!("a new database was created");
+    } else if tables + columns > 0 {
+        tracing::info!(tables, columns, "the database was upgraded");
+    }
+    if !report.pending.is_empty() {
+        tracing::info!(migrations = ?report.pending, "left to do while running");
+    }
+}
+
+/// Lets migrations start when every source has tried to subscribe (decision 5); each source gives
+/// up its first try after its connect timeout. Never completes.
+async fn begin_backfill(actors: Option<&Actors>, sources: &[MqttSource]) {
+    let tries = sources.iter().map(|source| source.wait_until_tried(FIRST_TRY_MAX));
+    futures_util::future::join_all(tries).await;
+    if let Some(actors) = actors {
+        actors.begin_backfill();
+    }
+    std::future::pending().await
+}
+
+impl Running {
+    /// Stops in order (decision 13).
+    async fn stop(self) -> Result<(), AppError> {
+        if let Some(demo) = self.demo {
+            demo.stop();
+        }
+        let closed = match self.actors {
+            Some(actors) => actors.stop(self.sources, STOP_STEP).await,
+            None => Ok(()),
+        };
+        if let Some(checkpointer) = self.checkpointer {
+            checkpointer.stop();
+        }
+        Ok(closed?)
+    }
 }

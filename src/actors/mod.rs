@@ -12,6 +12,7 @@ pub mod line;
 pub mod live;
 mod live_text;
 pub mod mqtt_source;
+pub mod sources;
 pub mod writer;
 
 use std::sync::Arc;
@@ -68,7 +69,7 @@ pub struct ActorParts {
     /// The only read-write connection.
     pub connection: WriteConnection,
     /// Migrations to run, in order.
-    pub pending: Vec<String>,
+    pub pending: Vec<&'static str>,
     /// The bound of the ingest queue.
     pub intake_capacity: usize,
     /// The time.
@@ -117,12 +118,9 @@ impl Actors {
         (actors, deaths)
     }
 
-    /// Lets migrations start once every source has tried to subscribe; waits for no broker longer
-    /// than `patience` (decision 5).
-    pub async fn begin_backfill(line: Line<Backfill>, sources: &[MqttSource], patience: Duration) {
-        let tries = sources.iter().map(|source| source.wait_until_tried(patience));
-        futures_util::future::join_all(tries).await;
-        if !line.tell(Begin) {
+    /// Lets migrations start.
+    pub fn begin_backfill(&self) {
+        if !self.backfill.tell(Begin) {
             tracing::error!("migrations were not started");
         }
     }

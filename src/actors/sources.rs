@@ -12,6 +12,7 @@ use super::mqtt_source::{
 };
 use crate::clock::Clock;
 use crate::config::{Config, MqttSourceConfig};
+use crate::ingest::reception::Record;
 use crate::ingest::{self, Received, Rules, SourceRules};
 
 /// Starts every configured source; each fails and recovers by itself. A tag that is taken gets a
@@ -89,11 +90,16 @@ fn decoder(rules: Arc<Rules>, source: SourceRules) -> Decode {
         );
         match received {
             Received::Record(record) => {
-                let is_resumed = heard_at_s(&record) < arrival.now_s && arrival.away_s.is_some();
+                let is_resumed = is_earlier(&record, arrival.now_s);
                 Heard::Record { record, is_resumed }
             }
             Received::Ignored(reason) => Heard::Ignored(reason.as_str()),
             Received::Rejected(reason) => Heard::Rejected(reason.as_str()),
         }
     })
+}
+
+/// Tells whether a packet carries its envelope's time instead of ours (decision 3).
+fn is_earlier(record: &Record, now_s: i64) -> bool {
+    matches!(record, Record::Packet(reception) if reception.heard_at_s < now_s)
 }

@@ -1,9 +1,9 @@
-<<<<<<< HEAD
 //! The command line: one file per command. What is typed here is what `corescope help` says.
 
 pub mod check;
 pub mod decode;
 pub mod healthcheck;
+pub mod replay;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -32,6 +32,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Decode packets given as hex, one JSON object a line.
     Decode(decode::DecodeArgs),
+    /// Publish captured MQTT messages to a broker.
+    Replay(replay::ReplayArgs),
     /// Look at configuration and database and say what is wrong and how to mend it.
     Check(check::CheckArgs),
     /// Ask a running process whether it is well.
@@ -45,7 +47,8 @@ pub fn run() -> ExitCode {
     telemetry::init(cli.log_format, cli.log.as_deref());
     let result = match cli.command {
         Command::Serve(args) => serve::run(&args),
-        Command::Decode(args) => decode::run(args).map_err(|error| error.to_string()),
+        Command::Decode(args) => decode::run(&args).map_err(|error| chain(&error)),
+        Command::Replay(args) => replay::run(&args).map_err(|error| chain(&error)),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
     };
@@ -79,8 +82,3 @@ mod tests {
         super::Cli::command().debug_assert();
     }
 }
-=======
-//! The command line.
-
-pub mod replay;
->>>>>>> mqtt

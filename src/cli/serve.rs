@@ -46,7 +46,7 @@ impl ConfigArgs {
             role: self.role,
         };
         let file = self.config.as_deref();
-        Config::load(Sources { file, config_dir: &self.config_dir, env: &env, flags })
+        Config::load(&Sources { file, config_dir: &self.config_dir, env: &env, flags })
             .map_err(|error| chain(&error))
     }
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row, ffi};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row};
 
 use super::error::{DbError, Doing};
+use super::migrations::{MigrationStatus, list_migrations};
 use crate::clock::Clock;
 
 /// What every query is given: a connection that cannot write and that stops at a deadline.
@@ -62,13 +63,12 @@ impl Reader {
         self.deadline
     }
 
-    /// Stops a query that works long between its statements.
-    pub(super) fn check_deadline(&self) -> Result<(), DbError> {
-        if now_us(&self.clock) <= self.ends_at_us.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let source = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None);
-        Err(DbError::Interrupted { action: "read", source })
+    /// Lists all migrations by name, as of `now_s` (Unix seconds).
+    ///
+    /// # Errors
+    /// If the books are there and cannot be read.
+    pub fn list_migrations(&self, now_s: i64) -> Result<Vec<MigrationStatus>, DbError> {
+        list_migrations(&self.connection, now_s)
     }
 
     /// Prepares a statement, or takes it from those that were prepared before.

@@ -1,13 +1,9 @@
 //! What tests share: the way to real input and the one door to snapshots.
 #![allow(dead_code)]
 
-<<<<<<< HEAD
-pub mod process;
-
-pub mod ordered_json;
-=======
 pub mod broker;
->>>>>>> mqtt
+pub mod ordered_json;
+pub mod process;
 
 use std::path::{Path, PathBuf};
 
