@@ -58,9 +58,9 @@ pub fn inspect(path: &Path, is_thorough: bool) -> Result<Inspection, DbError> {
         let lacking = table.columns.iter().filter(|(name, _)| !present.contains(*name));
         found.missing.extend(lacking.map(|(name, _)| format!("{}.{name}", table.name)));
         let lacking = INDEXES.iter().filter(|index| index.table == table.name);
-        found.missing_indexes.extend(
-            lacking.map(|index| index.name).filter(|name| !indexes.contains(*name)),
-        );
+        found
+            .missing_indexes
+            .extend(lacking.map(|index| index.name).filter(|name| !indexes.contains(*name)));
     }
     found.is_blank = tables_present == 0;
     if !found.missing.iter().any(|name| name == "transmissions")

@@ -95,7 +95,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
             let refusal = refuse();
             async move { Err::<json::JsonBody, _>(refusal.await) }
         }));
-        let add = |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        let add =
+            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
         config.service(endpoints.into_iter().fold(resource, add));
     }
 }

@@ -90,7 +90,11 @@ pub struct Decoded<'p, 'a> {
         (status = 503, description = "the queue is full, or nothing is written here", body = ErrorBody),
     )
 )]
-pub async fn post(_: Keyed, state: State, posted: Json<PostedPacket>) -> Result<JsonBody, ApiError> {
+pub async fn post(
+    _: Keyed,
+    state: State,
+    posted: Json<PostedPacket>,
+) -> Result<JsonBody, ApiError> {
     let posted = posted.into_inner();
     let decoded = decode(&state.rules, posted.hex.as_deref())?;
     let record = record_of(&state, posted)?;

@@ -77,7 +77,8 @@ impl PacketQuery {
             self.filter.node = Some(packets::resolve_node(reader, node)?);
         }
         if let Some(area) = &self.area {
-            let keys = packets::public_keys_within(reader, |lat, lon| geo::is_inside(area, lat, lon))?;
+            let keys =
+                packets::public_keys_within(reader, |lat, lon| geo::is_inside(area, lat, lon))?;
             self.filter.senders = Some(keys).filter(|keys| !keys.is_empty());
         }
         match self.view {

@@ -213,10 +213,7 @@ pub async fn observations(state: State, asked: Json<HashList>) -> Result<JsonBod
         .await
 }
 
-fn by_hash<'t>(
-    hashes: &'t [String],
-    found: &'t [Option<Transmission>],
-) -> ObservationsByHash<'t> {
+fn by_hash<'t>(hashes: &'t [String], found: &'t [Option<Transmission>]) -> ObservationsByHash<'t> {
     let rows = |packet: &'t Option<Transmission>| {
         packet.as_ref().map(ObservationRow::all_of).unwrap_or_default()
     };

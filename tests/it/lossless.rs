@@ -108,7 +108,9 @@ fn kill_9_at_random_moments_loses_nothing_and_doubles_nothing() {
     assert!(lost.is_empty(), "{} lost after {kills} kills, first {:?}", lost.len(), lost[0]);
     assert!(doubled.is_empty(), "doubled: {doubled:?}");
     assert!(invented.is_empty(), "invented: {invented:?}");
-    assert_eq!(read_only(&process.database()).query_row("PRAGMA integrity_check", [], |row| {
-        row.get::<_, String>(0)
-    }), Ok("ok".to_owned()));
+    assert_eq!(
+        read_only(&process.database())
+            .query_row("PRAGMA integrity_check", [], |row| { row.get::<_, String>(0) }),
+        Ok("ok".to_owned())
+    );
 }
