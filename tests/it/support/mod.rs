@@ -5,9 +5,6 @@ pub mod api;
 pub mod broker;
 pub mod ordered_json;
 pub mod process;
-pub mod broker;
-pub mod ordered_json;
-pub mod process;
 
 use std::path::{Path, PathBuf};
 
