@@ -20,7 +20,7 @@ use crate::actors::mqtt_source::{MqttSource, SourceError};
 use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
-use crate::db::checkpoint::Checkpointer;
+use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::db::{self, DbError, OpenOptions, ReaderOptions, Readers};
 use crate::ingest::Rules;
 use crate::sim::demo::{Demo, RunningDemo};
@@ -169,7 +169,8 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
     };
     let database = db::open(&config.db_path, &options)?;
     tell_report(&database.report);
-    let checkpointer = Checkpointer::start(database.writer.path(), clock.clone())?;
+    let path = database.writer.path();
+    let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())?;
     let readers = open_readers(config, clock)?;
     let (actors, deaths) = Actors::start(ActorParts {
         connection: database.writer,

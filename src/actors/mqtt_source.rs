@@ -21,7 +21,6 @@ mod session;
 mod watch;
 
 use std::io;
-use std::ops::RangeInclusive;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -37,6 +36,7 @@ pub use self::options::{Endpoint, Login, PAYLOAD_BYTES_MAX, Pace, SourceError, S
 use self::session::Session;
 use super::delivery::IntakeDoor;
 use crate::clock::Clock;
+pub use crate::ingest::Arrival;
 use crate::ingest::reception::Record;
 use crate::ingest::source_status::{Now, SourceSnapshot, SourceStatus};
 
@@ -45,21 +45,6 @@ const STABLE_AFTER: Duration = Duration::from_secs(10);
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(250);
 /// Commands wait for the source to look up; a watchdog says at most one a minute.
 const COMMANDS_MAX: usize = 8;
-
-/// A message as it arrived.
-#[derive(Clone, Debug)]
-pub struct Arrival<'a> {
-    /// The topic.
-    pub topic: &'a str,
-    /// At most [`PAYLOAD_BYTES_MAX`] bytes.
-    pub payload: &'a [u8],
-    /// The broker kept it from an earlier time.
-    pub is_retained: bool,
-    /// Unix seconds.
-    pub now_s: i64,
-    /// The time in which the broker held messages for us, while they come in (decision 3).
-    pub away_s: Option<RangeInclusive<i64>>,
-}
 
 /// What a message turned out to be.
 #[derive(Clone, Debug)]

@@ -101,5 +101,5 @@ fn decoder(rules: Arc<Rules>, source: SourceRules) -> Decode {
 
 /// Tells whether a packet carries its envelope's time instead of ours (decision 3).
 fn is_earlier(record: &Record, now_s: i64) -> bool {
-    matches!(record, Record::Packet(reception) if reception.heard_at_s < now_s)
+    matches!(record, Record::Packet(_)) && record.heard_at_s() < now_s
 }

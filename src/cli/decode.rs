@@ -6,8 +6,8 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::mesh::{
-    ChannelKeys, ChannelSecret, DecodeRules, DecodedPayload, Header, Packet, PathView,
-    decode_payload, frame_from_hex, go_json,
+    ChannelKeyError, ChannelKeys, ChannelSecret, DecodeRules, DecodedPayload, Header, Packet,
+    PacketError, PathView, decode_payload, frame_from_hex, go_json,
 };
 
 /// The longest line that is read, in bytes; a frame needs 510. The rest of a longer one is
@@ -98,11 +98,7 @@ impl DecodeArgs {
 
 fn parse_channel_key(text: &str) -> Result<(String, ChannelSecret), String> {
     let (name, key) = text.split_once('=').ok_or("expected NAME=HEX")?;
-    let key = hex::decode(key.trim()).map_err(|e| format!("the key is not hexadecimal: {e}"))?;
-    let secret = <[u8; 16]>::try_from(key.as_slice())
-        .map(ChannelSecret::from)
-        .or_else(|_| <[u8; 32]>::try_from(key.as_slice()).map(ChannelSecret::from))
-        .map_err(|_| format!("the key has {} bytes, expected 16 or 32", key.len()))?;
+    let secret = key.parse().map_err(|e: ChannelKeyError| e.to_string())?;
     match name.trim() {
         "" => Err("the name is empty".to_owned()),
         name => Ok((name.to_owned(), secret)),
@@ -135,7 +131,7 @@ fn answer(text: &str, channels: &ChannelKeys) -> Line {
     }
 }
 
-fn decode(text: &str, channels: &ChannelKeys) -> Result<String, crate::mesh::PacketError> {
+fn decode(text: &str, channels: &ChannelKeys) -> Result<String, PacketError> {
     let frame = frame_from_hex(text)?;
     let packet = Packet::parse(&frame)?;
     let rules = DecodeRules { channels, verify_signatures: true };
@@ -200,7 +196,15 @@ fn read_line(input: &mut impl BufRead) -> io::Result<Option<InputLine>> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser, Debug)]
+    struct CommandLine {
+        #[command(flatten)]
+        args: DecodeArgs,
+    }
 
     fn decode_lines(args: &DecodeArgs, input: &str) -> (String, Result<(), DecodeError>) {
         let mut output = Vec::new();
@@ -262,6 +266,19 @@ mod tests {
         let key = parse_channel_key("robots=eb50a1bcb3e4e5d7bf69a57c9dada211").unwrap();
         let keyed = DecodeArgs { channel_keys: vec![key], ..sealed };
         assert!(decode_lines(&keyed, "").0.contains(r#""channel":"robots""#));
+    }
+
+    #[test]
+    fn the_command_line_takes_frames_keys_and_hashtags() {
+        let line = ["decode", "--hashtag", "bot", "--channel-key", "a=00", "0a00"];
+        let refused = CommandLine::try_parse_from(line).unwrap_err().to_string();
+        assert!(refused.contains("the key has 1 bytes, expected 16 or 32"), "{refused}");
+        let key = format!("a={}", "00".repeat(16));
+        let line = ["decode", "--hashtag", "bot", "--channel-key", &key, "0a00", "0a01"];
+        let args = CommandLine::try_parse_from(line).unwrap().args;
+        assert_eq!(args.frames, ["0a00", "0a01"]);
+        assert_eq!((args.hashtags.len(), args.channel_keys.len()), (1, 1));
+        assert!(!format!("{args:?}").contains("0000"), "keys are not shown");
     }
 
     #[test]

@@ -4,8 +4,11 @@
 //! - [`readers`] run queries on read-only connections: [`packets`], [`stats`]
 //! - [`write`](mod@write) holds the one connection that writes
 //!
+//! - [`checkpoint`] keeps the WAL short from a thread of its own
+//!
 //! Nothing here knows of HTTP or actors.
 
+pub mod checkpoint;
 pub mod counters;
 pub mod error;
 pub mod inspect;
@@ -20,6 +23,7 @@ pub mod stats;
 pub mod upgrade;
 pub mod write;
 
+pub use checkpoint::{CheckpointOptions, Checkpointer, WalGauges};
 pub use error::DbError;
 pub use inspect::{Inspection, inspect};
 pub use open::{Database, OpenOptions, OpenReport, open};

@@ -100,7 +100,6 @@ fn digits(bytes: &[u8]) -> Option<u32> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

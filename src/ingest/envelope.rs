@@ -222,7 +222,6 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

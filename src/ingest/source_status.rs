@@ -193,12 +193,15 @@ impl SourceStatus {
         *lock(&self.last_error) = Some(text);
     }
 
-    /// Counts a message that reached the client.
-    pub fn note_receipt(&self, now: Now) {
+    /// Counts a message that reached the client. A retained one is no sign of life: every
+    /// subscription brings it, so it would end the alarm of a stall that goes on.
+    pub fn note_receipt(&self, now: Now, is_retained: bool) {
         self.counts.packets.fetch_add(1, Relaxed);
         self.recent.count(now.unix_s);
         self.times.last_receipt.store(now.unix_s, Relaxed);
-        lock(&self.liveness).0.last_message_at = Some(now.monotonic);
+        if !is_retained {
+            lock(&self.liveness).0.last_message_at = Some(now.monotonic);
+        }
     }
 
     /// Notes that a message was handed to Intake.
@@ -387,11 +390,11 @@ mod tests {
     fn the_last_five_minutes_are_exactly_300_seconds() {
         let status = SourceStatus::new("a", "mqtt://b", 1_000);
         for second in [1_000, 1_000, 1_100, 1_299] {
-            status.note_receipt(at(second));
+            status.note_receipt(at(second), false);
         }
         assert_eq!(status.snapshot(1_299).packets_last5m, 4);
         assert_eq!(status.snapshot(1_300).packets_last5m, 2);
-        status.note_receipt(at(1_300));
+        status.note_receipt(at(1_300), false);
         assert_eq!(status.snapshot(1_300).packets_last5m, 3, "the slot of 1000 was used again");
         assert_eq!(status.snapshot(9_000).packets_last5m, 0);
         assert_eq!(status.snapshot(9_000).packets_total, 5);
@@ -405,13 +408,14 @@ mod tests {
         status.note_disconnected(11);
         assert_eq!(status.snapshot(11).disconnect_count, 0, "there was no connection");
         status.note_connected(at(20), false, false);
-        status.note_receipt(at(21));
+        status.note_receipt(at(21), false);
+        status.note_receipt(at(22), true);
         let seen = status.snapshot(21);
         assert_eq!((seen.last_error, seen.disconnected_since_unix), (None, None));
         status.note_disconnected(30);
         status.note_connected(at(40), false, true);
         let seen = status.snapshot(40);
-        assert_eq!((seen.connect_count, seen.disconnect_count, seen.packets_total), (2, 1, 1));
+        assert_eq!((seen.connect_count, seen.disconnect_count, seen.packets_total), (2, 1, 2));
         assert_eq!((seen.first_connected_at, seen.last_connect_unix), (Some(20), Some(40)));
         assert_eq!(seen.lost_sessions, 1);
         assert_eq!(status.liveness().last_message_at, Some(Duration::from_secs(21)));

@@ -79,7 +79,7 @@ impl<'m, 'a> Figures<'m, 'a> {
             rx_air_secs: self.whole(Field::RxAirSecs),
             recv_errors: self.whole(Field::RecvErrors),
             packets_sent: self.whole(Field::PacketsSent),
-            // Observers in the field send `packets_received`; `packets_recv` wins as in the original.
+            // Observers in the field send `packets_received`; the original's name wins.
             packets_recv: self
                 .whole(Field::PacketsRecv)
                 .or_else(|| self.whole(Field::PacketsReceived)),

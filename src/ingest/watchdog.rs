@@ -231,5 +231,4 @@ pub fn fnv1a_32(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-#[path = "watchdog_tests.rs"]
 mod tests;

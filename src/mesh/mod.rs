@@ -22,7 +22,7 @@ pub mod payload;
 pub mod region;
 
 pub use airtime::{Radio, time_on_air_ms};
-pub use channel::{ChannelKeys, ChannelSecret, hashtag_key};
+pub use channel::{ChannelKeyError, ChannelKeys, ChannelSecret, hashtag_key};
 pub use hash::{ContentHash, content_hash_of_hex};
 pub use header::{Header, PayloadType, RouteType};
 pub use hex_text::frame_from_hex;

@@ -288,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn relays_append_themselves_once_and_keep_the_hash(
+    fn relays_append_themselves_while_there_is_room_and_keep_the_hash(
         hash_size in 1_usize..=3, keys in vec(any::<[u8; 32]>(), 1..80),
     ) {
         let mut frame = Route::flood(hash_size).frame(PayloadType::Ack, &[1, 2, 3, 4]).unwrap();
@@ -298,7 +298,7 @@ proptest! {
             let hop = key[..hash_size].to_vec();
             let has_room = passed.len() < 63 && (passed.len() + 1) * hash_size <= 64;
             let relayed = relay(&frame, key).unwrap();
-            prop_assert_eq!(relayed.is_some(), has_room && !passed.contains(&hop));
+            prop_assert_eq!(relayed.is_some(), has_room);
             if let Some(relayed) = relayed {
                 frame = relayed;
                 passed.push(hop);

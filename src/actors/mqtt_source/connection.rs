@@ -9,7 +9,7 @@ use rumqttc::{
     SubAck, SubscribeFilter, SubscribeReasonCode,
 };
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use super::catch_up::CatchUp;
 use super::intake_queue::IntakeQueue;
@@ -91,7 +91,8 @@ impl<'a> Connection<'a> {
 
     async fn work(mut self, event_loop: EventLoop, commands: &mut Receiver<Command>) -> End {
         let mut polls = std::pin::pin!(polls(event_loop));
-        let mut care = care_interval();
+        let mut care = every(CARE_EVERY);
+        let mut room = every(ROOM_EVERY);
         let end = loop {
             tokio::select! {
                 biased;
@@ -101,7 +102,7 @@ impl<'a> Connection<'a> {
                     None => break self.stop(polls.as_mut(), Duration::ZERO).await,
                 },
                 _ = care.tick() => if let Some(end) = self.take_care() { break end },
-                () = sleep(ROOM_EVERY), if self.queue.is_waiting() => self.queue.try_enter_held(),
+                _ = room.tick(), if self.queue.is_waiting() => self.queue.try_enter_held(),
                 polled = polls.next(), if self.queue.has_room() => match polled {
                     Some(polled) => if let Some(end) = self.handle(polled) { break end },
                     None => break End::Lost("the connection ended".to_owned()),
@@ -181,10 +182,10 @@ impl<'a> Connection<'a> {
 
     fn note_subscribed(&mut self, suback: &SubAck) -> Option<End> {
         self.subscribe_by = None;
+        let tag = &*self.shared.settings.tag;
         let mut granted = Vec::new();
         for (topic, code) in self.shared.settings.topics.iter().zip(&suback.return_codes) {
             if matches!(code, SubscribeReasonCode::Failure) {
-                let tag = &*self.shared.settings.tag;
                 tracing::warn!(source = tag, topic, "the MQTT broker refused a subscription");
                 self.shared.status.note_error(format!("subscription to {topic} refused"));
             } else {
@@ -192,6 +193,7 @@ impl<'a> Connection<'a> {
             }
         }
         let outcome = if granted.is_empty() { Attempt::Failed } else { Attempt::Subscribed };
+        tracing::info!(source = tag, topics = ?granted, "subscribed");
         self.session.set_topics(&granted);
         self.touch_session();
         self.shared.tell_attempt(outcome);
@@ -254,10 +256,10 @@ impl<'a> Connection<'a> {
     }
 }
 
-fn care_interval() -> Interval {
-    let mut care = interval(CARE_EVERY);
-    care.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    care
+fn every(pause: Duration) -> Interval {
+    let mut ticks = interval(pause);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Says in plain words what went wrong.

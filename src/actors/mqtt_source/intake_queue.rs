@@ -10,6 +10,7 @@ use super::options::PAYLOAD_BYTES_MAX;
 use super::receipts::Receipts;
 use super::{Arrival, Heard, Shared};
 use crate::actors::delivery::{Delivery, Receipt};
+use crate::ingest::Rejected;
 use crate::ingest::reception::Record;
 
 /// What one connection has received and not yet handed in. QoS 1 messages wait here while Intake
@@ -51,7 +52,7 @@ impl<'a> IntakeQueue<'a> {
     /// or their acknowledgements would overtake others.
     pub fn take(&mut self, publish: &Publish) {
         let now = self.shared.now();
-        self.shared.status.note_receipt(now);
+        self.shared.status.note_receipt(now, publish.retain);
         let heard = self.decode(publish);
         let record = self.count(heard);
         self.shared.status.note_message(now.unix_s);
@@ -80,6 +81,10 @@ impl<'a> IntakeQueue<'a> {
             }
         }
         self.shared.status.show_held(self.held.len());
+        if let Some(catch_up) = self.catch_up.as_mut().filter(|_| !self.held.is_empty()) {
+            // The broker is silent because we are.
+            catch_up.note_held(self.shared.clock.monotonic());
+        }
     }
 
     /// Drops what waits; never acknowledged, it comes again with the next connection.
@@ -102,10 +107,10 @@ impl<'a> IntakeQueue<'a> {
 
     fn decode(&mut self, publish: &Publish) -> Heard {
         if publish.payload.len() > PAYLOAD_BYTES_MAX {
-            return Heard::Rejected("payload_too_large");
+            return Heard::Rejected(Rejected::PayloadTooLarge.as_str());
         }
         let Ok(topic) = std::str::from_utf8(&publish.topic) else {
-            return Heard::Rejected("topic_not_utf8");
+            return Heard::Rejected(Rejected::BadTopic.as_str());
         };
         let may_be_held = publish.qos != QoS::AtMostOnce && !publish.retain;
         let arrival = Arrival {
@@ -124,7 +129,7 @@ impl<'a> IntakeQueue<'a> {
                 topic,
                 "decoding a message panicked; it is skipped"
             );
-            Heard::Rejected("panic")
+            Heard::Rejected("rejected_panic")
         })
     }
 

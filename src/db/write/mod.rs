@@ -8,6 +8,9 @@ mod nodes;
 mod observations;
 mod observers;
 mod others;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
 mod transmissions;
 
 use std::ops::AddAssign;

@@ -44,13 +44,13 @@ impl Gaps {
 }
 
 /// With the unique index this is one seek.
-const FIND_INDEXED: &str = "SELECT id, snr, rssi, score, raw_hex FROM observations \
+pub(super) const FIND_INDEXED: &str = "SELECT id, snr, rssi, score, raw_hex FROM observations \
      WHERE transmission_id = ?1 AND observer_idx = ?2 AND COALESCE(path_json, '') = ?3 \
      ORDER BY id LIMIT 1";
 
 /// Without it the transmission's few observations are read; the `+` keeps SQLite from choosing
 /// the observer's many.
-const FIND_UNINDEXED: &str = "SELECT id, snr, rssi, score, raw_hex FROM observations \
+pub(super) const FIND_UNINDEXED: &str = "SELECT id, snr, rssi, score, raw_hex FROM observations \
      WHERE transmission_id = ?1 AND +observer_idx = ?2 AND COALESCE(path_json, '') = ?3 \
      ORDER BY id LIMIT 1";
 

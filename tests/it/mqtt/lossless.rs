@@ -148,7 +148,10 @@ async fn ignored_and_rejected_messages_are_acknowledged_in_their_turn() {
     let seen = source.snapshot();
     assert_eq!((seen.acknowledged, seen.panic_count, seen.connect_count), (0, 1, 1));
     assert_eq!(seen.ignored, [("test", 1)].into());
-    assert_eq!(seen.rejected, [("panic", 1), ("payload_too_large", 1), ("test", 1)].into());
+    assert_eq!(
+        seen.rejected,
+        [("rejected_panic", 1), ("rejected_payload_too_large", 1), ("test", 1)].into()
+    );
     assert_eq!(door.entered(), ["a x", "a z"]);
     door.take_receipts().into_iter().for_each(commit);
     until(&source, |seen| seen.acknowledged == 6 && seen.pending_receipts == 0).await;

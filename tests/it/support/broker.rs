@@ -153,18 +153,18 @@ impl Broker {
         );
         if options.is_persistent {
             // Saved after every change, so that also a killed broker knows its sessions.
-            let _ = write!(text, "persistence true\npersistence_location {folder}/\n");
+            let _ = writeln!(text, "persistence true\npersistence_location {folder}/");
         }
         let mut more = String::new();
-        let _ = write!(text, "listener {} 127.0.0.1\n", self.port);
+        let _ = writeln!(text, "listener {} 127.0.0.1", self.port);
         if options.is_websocket {
             text.push_str("protocol websockets\n");
             // Mosquitto 2.0.11 ends if it has no other listener.
-            let _ = write!(more, "listener {} 127.0.0.1\n", free_port());
+            let _ = writeln!(more, "listener {} 127.0.0.1", free_port());
         }
         if options.is_tls {
             make_certificate(self.folder.path());
-            let _ = write!(text, "certfile {folder}/cert.pem\nkeyfile {folder}/key.pem\n");
+            let _ = writeln!(text, "certfile {folder}/cert.pem\nkeyfile {folder}/key.pem");
         }
         match options.login {
             Some((user, password)) => {
@@ -174,7 +174,7 @@ impl Broker {
                     .arg("-c")
                     .arg(&file)
                     .args([user, password]));
-                let _ = write!(text, "allow_anonymous false\npassword_file {}\n", file.display());
+                let _ = writeln!(text, "allow_anonymous false\npassword_file {}", file.display());
             }
             None => text.push_str("allow_anonymous true\n"),
         }

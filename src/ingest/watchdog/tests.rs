@@ -1,3 +1,5 @@
+//! The transitions of the watchdog, row by row.
+
 use super::*;
 
 const fn minutes(count: u64) -> Duration {
