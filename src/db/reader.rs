@@ -130,14 +130,14 @@ fn check_schema(connection: &Connection, path: &Path) -> Result<(), DbError> {
         "SELECT public_key, name, role, lat, lon, last_seen FROM nodes",
     ];
     for sql in NEEDED {
-        if let Err(error) = connection.prepare(sql) {
-            let is_missing = error.sqlite_error_code() == Some(rusqlite::ErrorCode::Unknown);
-            let reason = format!("{error}; an older database is upgraded by opening it to write");
-            return Err(match is_missing {
-                true => DbError::ForeignDatabase { path: path.to_owned(), reason },
-                false => DbError::OpenDatabase { path: path.to_owned(), source: error },
-            });
-        }
+        let Err(source) = connection.prepare(sql) else { continue };
+        let reason = match &source {
+            rusqlite::Error::SqlInputError { msg, .. } => msg,
+            rusqlite::Error::SqliteFailure(_, Some(msg)) if msg.starts_with("no such") => msg,
+            _ => return Err(DbError::OpenDatabase { path: path.to_owned(), source }),
+        };
+        let reason = format!("{reason} (an older one is upgraded by opening it to write)");
+        return Err(DbError::ForeignDatabase { path: path.to_owned(), reason });
     }
     Ok(())
 }
