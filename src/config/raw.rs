@@ -1,0 +1,239 @@
+//! What was typed: the keys of `config.json` as the original names them, nothing checked but types.
+//!
+//! Every key is optional, an unknown one is ignored, `null` means absent. A key that is added here
+//! must appear in `config.example.json`; a test compares the two.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Number, Value};
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawConfig {
+    pub role: Option<String>,
+    pub port: Option<u16>,
+    pub api_key: Option<String>,
+    pub db_path: Option<String>,
+    pub mqtt_sources: Vec<RawMqttSource>,
+    pub mqtt: RawLegacyMqtt,
+    pub channel_keys_path: Option<String>,
+    pub channel_keys: BTreeMap<String, String>,
+    pub hash_channels: Vec<String>,
+    pub hash_regions: Vec<String>,
+    pub retention: RawRetention,
+    pub metrics: RawMetrics,
+    pub runtime: RawRuntime,
+    pub client_rx_coverage: RawClientRxCoverage,
+    #[serde(rename = "geo_filter")]
+    pub geo_filter: RawGeoFilter,
+    pub foreign_adverts: RawForeignAdverts,
+    pub validate_signatures: Option<bool>,
+    pub db: RawDb,
+    #[serde(rename = "observerIATAWhitelist")]
+    pub observer_iata_whitelist: Vec<String>,
+    pub observer_blacklist: Vec<String>,
+    pub node_blacklist: Vec<String>,
+    pub hidden_name_prefixes: Vec<String>,
+    pub neighbor_edges_max_age_days: Option<i64>,
+    pub neighbor_graph: RawNeighborGraph,
+    pub ingest_buffer_size: Option<i64>,
+    pub log_level: Option<String>,
+    pub packet_store: RawPacketStore,
+    pub list_limits: RawListLimits,
+    pub cors_allowed_origins: Vec<String>,
+    pub compression: RawCompression,
+    pub observers_cache: RawObserversCache,
+    pub analytics: RawAnalytics,
+    #[serde(rename = "cacheTTL")]
+    pub cache_ttl: Map<String, Value>,
+    pub health_thresholds: RawHealthThresholds,
+    pub areas: BTreeMap<String, RawArea>,
+    pub regions: BTreeMap<String, String>,
+    pub perf_slow_ms: Option<Number>,
+    pub ws_reconnect_ms: Option<Number>,
+    pub cache_invalidate_ms: Option<Number>,
+    pub migrations: RawMigrations,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawMqttSource {
+    pub name: Option<String>,
+    pub broker: Option<String>,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    pub reject_unauthorized: Option<bool>,
+    pub topics: Vec<String>,
+    pub iata_filter: Vec<String>,
+    pub connect_timeout_sec: Option<i64>,
+    pub region: Option<String>,
+    pub client_id: Option<String>,
+    pub qos: Option<u8>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct RawLegacyMqtt {
+    pub broker: Option<String>,
+    pub topic: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawRetention {
+    pub node_days: Option<i64>,
+    pub observer_days: Option<i64>,
+    pub metrics_days: Option<i64>,
+    pub packet_days: Option<i64>,
+    pub client_rx_days: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawMetrics {
+    pub sample_interval_sec: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawRuntime {
+    #[serde(rename = "maxMemoryMB")]
+    pub max_memory_mb: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct RawClientRxCoverage {
+    pub enabled: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawGeoFilter {
+    pub polygon: Vec<[f64; 2]>,
+    pub buffer_km: Option<f64>,
+    pub lat_min: Option<f64>,
+    pub lat_max: Option<f64>,
+    pub lon_min: Option<f64>,
+    pub lon_max: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawArea {
+    pub label: Option<String>,
+    pub polygon: Vec<[f64; 2]>,
+    pub lat_min: Option<f64>,
+    pub lat_max: Option<f64>,
+    pub lon_min: Option<f64>,
+    pub lon_max: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct RawForeignAdverts {
+    pub mode: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawDb {
+    pub vacuum_on_startup: Option<bool>,
+    pub incremental_vacuum_pages: Option<i64>,
+    pub load: RawLoad,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawLoad {
+    pub chunk_size: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawNeighborGraph {
+    pub max_age_days: Option<i64>,
+    pub cache_recompute_interval_seconds: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawPacketStore {
+    pub retention_hours: Option<f64>,
+    pub hot_startup_hours: Option<f64>,
+    #[serde(rename = "maxMemoryMB")]
+    pub max_memory_mb: Option<i64>,
+    pub max_resolved_pubkey_index_entries: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawListLimits {
+    pub packets_max: Option<i64>,
+    pub nodes_max: Option<i64>,
+    pub analytics_max: Option<i64>,
+    pub channel_messages_max: Option<i64>,
+    pub bulk_health_max: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawCompression {
+    pub gzip: Option<bool>,
+    pub websocket: Option<bool>,
+    pub content_types: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawObserversCache {
+    pub ttl_seconds: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawAnalytics {
+    pub default_interval_seconds: Option<i64>,
+    pub recompute_interval_seconds: BTreeMap<String, i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawHealthThresholds {
+    pub relay_active_hours: Option<f64>,
+}
+
+#[derive(Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawMigrations {
+    pub batch_rows_max: Option<i64>,
+    pub batch_size: Option<i64>,
+    pub hold_target_ms: Option<i64>,
+    pub hold_max_ms: Option<i64>,
+    pub wal_pages_max: Option<i64>,
+    pub duty_cycle: Option<f64>,
+    pub pause_min_ms: Option<i64>,
+    pub yield_ms: Option<i64>,
+    pub turbo: Option<bool>,
+}
