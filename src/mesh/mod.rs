@@ -1,1 +1,33 @@
-//! Empty so far.
+//! `MeshCore` over the air: bytes to packets and back. Pure: no I/O, no clock, no randomness.
+//!
+//! In reading order: [`packet`] splits a frame ([`header`], [`path`]) and hashes it ([`hash`]);
+//! [`payload`] decodes what it carries, with [`channel`] keys; [`region`] tells the scope;
+//! [`encode`] builds frames, with an [`identity`]; [`crypto`] is under both; [`airtime`] is the
+//! radio's arithmetic; [`go_json`] writes JSON as the original does.
+//!
+//! No byte sequence makes anything here panic (`fuzz/`, `tests/it/mesh_fuzz.rs`).
+
+pub mod airtime;
+pub mod channel;
+pub mod crypto;
+pub mod encode;
+pub mod go_json;
+pub mod hash;
+pub mod header;
+pub mod hex_text;
+pub mod identity;
+pub mod packet;
+pub mod path;
+pub mod payload;
+pub mod region;
+
+pub use airtime::{Radio, time_on_air_ms};
+pub use channel::{ChannelKeys, ChannelSecret, hashtag_key};
+pub use hash::{ContentHash, content_hash_of_hex};
+pub use header::{Header, PayloadType, RouteType};
+pub use hex_text::frame_from_hex;
+pub use identity::Identity;
+pub use packet::{Packet, PacketError};
+pub use path::{Path, PathView, path_json, route_hops};
+pub use payload::{Advert, DecodeRules, DecodedPayload, decode_payload};
+pub use region::{RegionKeys, ScopeMatch};

@@ -1,0 +1,314 @@
+//! ADVERT: a node tells of itself (format §7).
+//!
+//! ```text
+//!    0 public key(32)  32 timestamp u32  36 signature(64)  100 app data(0..32)
+//!  app data: flags(1) [0x10: lat i32, lon i32] [0x20: u16] [0x40: u16] [0x80: name ...]
+//!  sensors (CoreScope only): name NUL.. battery mV u16, temperature i16 / 100 degC
+//! ```
+//! Signed are key, timestamp and the first 32 bytes of app data. What follows those is neither
+//! signed nor read, as in the firmware: else anybody could lengthen a signed name.
+
+use std::fmt::Write as _;
+
+use serde::{Serialize, Serializer};
+
+use super::{u16_at, u32_at};
+use crate::mesh::header::PayloadType;
+use crate::mesh::hex_text::Hex;
+use crate::mesh::identity;
+
+/// Bytes of an advert without app data.
+pub const ADVERT_BYTES_MIN: usize = 100;
+/// What the firmware signs and reads of the app data.
+pub const APP_DATA_BYTES_MAX: usize = 32;
+
+const KEY_BYTES: usize = 32;
+const TIMESTAMP_BYTES: usize = 4;
+const SIGNED_BYTES_MAX: usize = KEY_BYTES + TIMESTAMP_BYTES + APP_DATA_BYTES_MAX;
+
+const TYPE_MASK: u8 = 0x0F;
+const HAS_LOCATION: u8 = 0x10;
+const HAS_FEAT1: u8 = 0x20;
+const HAS_FEAT2: u8 = 0x40;
+const HAS_NAME: u8 = 0x80;
+const SENSOR: u8 = 4;
+const DEGREE_PARTS: f64 = 1e6;
+
+/// The longest name that is shown, in bytes.
+const NAME_BYTES_MAX: usize = 32;
+const TELEMETRY_BYTES: usize = 4;
+
+/// A node's advert.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Advert {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The node's Ed25519 key.
+    #[serde(rename = "pubKey")]
+    pub public_key: Hex<32>,
+    /// Unix seconds by the sender's clock, which may be wrong.
+    #[serde(skip_serializing_if = "super::is_zero_u32")]
+    pub timestamp: u32,
+    #[serde(rename = "timestampISO")]
+    iso: IsoMillis,
+    /// As on the wire.
+    pub signature: Hex<64>,
+    /// Whether the signature is the key's; `None` when it was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signature_valid: Option<bool>,
+    /// `None` without app data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flags: Option<AdvertFlags>,
+    /// Degrees; not checked for range, see [`Advert::check`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lat: Option<f64>,
+    /// Degrees.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lon: Option<f64>,
+    /// Without control characters, at most 32 bytes; empty if it names none.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// For future use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feat1: Option<u16>,
+    /// For future use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feat2: Option<u16>,
+    /// Millivolts, 1 to 10000; sensors only.
+    #[serde(rename = "battery_mv", skip_serializing_if = "Option::is_none")]
+    pub battery_mv: Option<u16>,
+    /// Degrees Celsius, -50 to 100; sensors only.
+    #[serde(rename = "temperature_c", skip_serializing_if = "Option::is_none")]
+    pub temperature_c: Option<f64>,
+}
+
+/// The first byte of app data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the original's JSON")]
+#[expect(missing_docs, reason = "the names are the format's own")]
+pub struct AdvertFlags {
+    /// The whole byte.
+    pub raw: u8,
+    /// An enumeration: 0 none, 1 companion, 2 repeater, 3 room server, 4 sensor.
+    #[serde(rename = "type")]
+    pub node_type: u8,
+    pub chat: bool,
+    pub repeater: bool,
+    pub room: bool,
+    pub sensor: bool,
+    pub has_location: bool,
+    pub has_feat1: bool,
+    pub has_feat2: bool,
+    pub has_name: bool,
+}
+
+/// Why an advert is not to be believed (ingest spec §2.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AdvertFault {
+    /// The key is all zeros.
+    #[error("public key is all zeros")]
+    ZeroKey,
+    /// |lat| > 90 or |lon| > 180.
+    #[error("position out of range")]
+    PositionOutOfRange,
+    /// TAB and LF included: they pass the decoder, not this check.
+    #[error("control characters in the name")]
+    ControlCharacters,
+}
+
+impl Advert {
+    pub(super) fn read(bytes: &[u8], verify: bool) -> Option<Self> {
+        let (public_key, rest) = bytes.split_first_chunk::<KEY_BYTES>()?;
+        let (timestamp, rest) = rest.split_first_chunk::<TIMESTAMP_BYTES>()?;
+        let (signature, app_data) = rest.split_first_chunk::<64>()?;
+        let app_data = &app_data[..app_data.len().min(APP_DATA_BYTES_MAX)];
+        let signature_valid = verify.then(|| {
+            let message = SignedMessage::new(public_key, timestamp, app_data);
+            identity::is_signed_by(public_key, message.bytes(), signature)
+        });
+        let timestamp = u32::from_le_bytes(*timestamp);
+        let mut advert = Self {
+            kind: PayloadType::Advert.name(),
+            public_key: Hex(*public_key),
+            timestamp,
+            iso: IsoMillis(timestamp),
+            signature: Hex(*signature),
+            signature_valid,
+            flags: None,
+            lat: None,
+            lon: None,
+            name: String::new(),
+            feat1: None,
+            feat2: None,
+            battery_mv: None,
+            temperature_c: None,
+        };
+        if let Some((&flags, fields)) = app_data.split_first() {
+            advert.read_fields(AdvertFlags::from_byte(flags), fields);
+        }
+        Some(advert)
+    }
+
+    /// A flagged field that does not fit is left out and reading goes on behind it, as the
+    /// original does (the firmware refuses the app data as a whole).
+    fn read_fields(&mut self, flags: AdvertFlags, mut rest: &[u8]) {
+        self.flags = Some(flags);
+        if flags.has_location
+            && let Some((position, after)) = rest.split_at_checked(8)
+        {
+            self.lat = u32_at(position, 0).map(degrees);
+            self.lon = u32_at(position, 4).map(degrees);
+            rest = after;
+        }
+        if flags.has_feat1
+            && let Some((feature, after)) = rest.split_first_chunk()
+        {
+            self.feat1 = Some(u16::from_le_bytes(*feature));
+            rest = after;
+        }
+        if flags.has_feat2
+            && let Some((feature, after)) = rest.split_first_chunk()
+        {
+            self.feat2 = Some(u16::from_le_bytes(*feature));
+            rest = after;
+        }
+        if flags.has_name {
+            let end = rest.iter().position(|&b| b == 0).unwrap_or(rest.len());
+            self.name = clean_name(&rest[..end]);
+            if flags.sensor {
+                self.read_telemetry(&rest[end..]);
+            }
+        }
+    }
+
+    /// Reads what follows a sensor's name. NULs are padding as long as more than the four bytes
+    /// of telemetry follow, so that a battery of 0x..00 mV keeps its low byte.
+    fn read_telemetry(&mut self, mut rest: &[u8]) {
+        while let [0, after @ ..] = rest
+            && after.len() >= TELEMETRY_BYTES
+        {
+            rest = after;
+        }
+        if rest.len() < TELEMETRY_BYTES {
+            return;
+        }
+        self.battery_mv = u16_at(rest, 0).filter(|mv| (1..=10_000).contains(mv));
+        self.temperature_c = u16_at(rest, 2)
+            .map(u16::cast_signed)
+            .filter(|raw| (-5_000..=10_000).contains(raw))
+            .map(|raw| f64::from(raw) / 100.0);
+    }
+
+    /// The node's role as the database keeps it (§2.9).
+    pub fn role(&self) -> String {
+        match self.flags.map_or(1, |flags| flags.node_type) {
+            0 => "none".to_owned(),
+            1 => "companion".to_owned(),
+            2 => "repeater".to_owned(),
+            3 => "room".to_owned(),
+            SENSOR => "sensor".to_owned(),
+            other => format!("type-{other}"),
+        }
+    }
+
+    /// Checks what the signature cannot (§2.9).
+    ///
+    /// # Errors
+    /// The first fault found.
+    pub fn check(&self) -> Result<(), AdvertFault> {
+        let is_within = |value: Option<f64>, limit| value.is_none_or(|v: f64| v.abs() <= limit);
+        if self.public_key.0 == [0; KEY_BYTES] {
+            return Err(AdvertFault::ZeroKey);
+        }
+        if !is_within(self.lat, 90.0) || !is_within(self.lon, 180.0) {
+            return Err(AdvertFault::PositionOutOfRange);
+        }
+        if self.name.chars().any(|c| c < ' ' || c == '\x7F') {
+            return Err(AdvertFault::ControlCharacters);
+        }
+        Ok(())
+    }
+}
+
+impl AdvertFlags {
+    const fn from_byte(raw: u8) -> Self {
+        let node_type = raw & TYPE_MASK;
+        Self {
+            raw,
+            node_type,
+            chat: node_type == 1,
+            repeater: node_type == 2,
+            room: node_type == 3,
+            sensor: node_type == SENSOR,
+            has_location: raw & HAS_LOCATION != 0,
+            has_feat1: raw & HAS_FEAT1 != 0,
+            has_feat2: raw & HAS_FEAT2 != 0,
+            has_name: raw & HAS_NAME != 0,
+        }
+    }
+}
+
+/// Key, timestamp and app data in one piece, without allocating.
+pub(in crate::mesh) struct SignedMessage {
+    buffer: [u8; SIGNED_BYTES_MAX],
+    length: usize,
+}
+
+impl SignedMessage {
+    /// Of the app data the first 32 bytes count.
+    pub fn new(key: &[u8; KEY_BYTES], timestamp: &[u8; TIMESTAMP_BYTES], app_data: &[u8]) -> Self {
+        let mut buffer = [0; SIGNED_BYTES_MAX];
+        let parts = key.iter().chain(timestamp).chain(app_data.iter().take(APP_DATA_BYTES_MAX));
+        let mut length = 0;
+        for (slot, byte) in buffer.iter_mut().zip(parts) {
+            *slot = *byte;
+            length += 1;
+        }
+        Self { buffer, length }
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+}
+
+fn degrees(raw: u32) -> f64 {
+    f64::from(raw.cast_signed()) / DEGREE_PARTS
+}
+
+/// Invalid bytes become U+FFFD each; control characters but TAB and LF go; cut to 32 bytes at a
+/// character's end (the original may cut within one).
+fn clean_name(bytes: &[u8]) -> String {
+    let mut name = String::with_capacity(NAME_BYTES_MAX);
+    let valid = bytes.utf8_chunks().flat_map(|chunk| {
+        let invalid = chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER);
+        chunk.valid().chars().chain(invalid)
+    });
+    for c in valid.filter(|&c| !is_dropped(c)) {
+        if name.len() + c.len_utf8() > NAME_BYTES_MAX {
+            break;
+        }
+        name.push(c);
+    }
+    name
+}
+
+fn is_dropped(c: char) -> bool {
+    (c < ' ' && c != '\t' && c != '\n') || c == '\x7F'
+}
+
+/// Unix seconds as `2006-01-02T15:04:05.000Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct IsoMillis(u32);
+
+impl Serialize for IsoMillis {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut text = String::new();
+        if let Ok(time) = jiff::Timestamp::from_second(i64::from(self.0)) {
+            let _ = write!(text, "{time:.3}");
+        }
+        serializer.serialize_str(&text)
+    }
+}

@@ -1,0 +1,175 @@
+//! What a packet carries: one file per payload family, each with its bytes drawn.
+//!
+//! The structs serialise to the original's `decoded_json` (ingest spec §2.6): one flat object,
+//! keys in the original's order, empty texts and zero plain integers left out, hex in lower case.
+
+mod ack;
+mod advert;
+mod control;
+mod group;
+mod multipart;
+mod peer;
+mod raw;
+mod trace;
+
+use serde::Serialize;
+
+pub use ack::Ack;
+pub use advert::{ADVERT_BYTES_MIN, APP_DATA_BYTES_MAX, Advert, AdvertFault, AdvertFlags};
+pub use control::{Control, DISCOVER_REQ, DISCOVER_RESP};
+pub use group::{ChannelData, ChannelText, SealedGroup};
+pub use multipart::Multipart;
+pub use peer::{AnonRequest, PathReturn, PeerMessage};
+pub use raw::{RawCustom, TooShort, Unknown};
+pub use trace::Trace;
+
+pub(super) use advert::SignedMessage;
+pub(super) use trace::route as trace_route;
+
+use super::channel::ChannelKeys;
+use super::go_json;
+use super::header::PayloadType;
+use super::packet::Packet;
+
+/// What decoding needs beside the bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct DecodeRules<'k> {
+    /// The channels that we can read.
+    pub channels: &'k ChannelKeys,
+    /// Whether `signatureValid` is filled in; about 50 µs an advert.
+    pub verify_signatures: bool,
+}
+
+/// A decoded payload. Owns its bytes; at most three allocations.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum DecodedPayload {
+    /// REQ, RESPONSE and TXT_MSG: sealed for one peer.
+    Peer(PeerMessage),
+    /// PATH: sealed for one peer.
+    PathReturn(PathReturn),
+    /// ANON_REQ.
+    AnonRequest(AnonRequest),
+    /// ACK.
+    Ack(Ack),
+    /// ADVERT.
+    Advert(Box<Advert>),
+    /// GRP_TXT that one of our channels opened.
+    ChannelText(ChannelText),
+    /// GRP_DATA that one of our channels opened.
+    ChannelData(ChannelData),
+    /// GRP_TXT or GRP_DATA that stays sealed.
+    SealedGroup(SealedGroup),
+    /// TRACE.
+    Trace(Trace),
+    /// MULTIPART.
+    Multipart(Multipart),
+    /// CONTROL.
+    Control(Control),
+    /// RAW_CUSTOM.
+    RawCustom(RawCustom),
+    /// A reserved type.
+    Unknown(Unknown),
+    /// Fewer bytes than the type needs.
+    TooShort(TooShort),
+}
+
+/// Decodes a packet's payload. Never fails: what is too short is [`DecodedPayload::TooShort`].
+pub fn decode_payload(packet: &Packet<'_>, rules: &DecodeRules<'_>) -> DecodedPayload {
+    let payload_type = packet.header.payload_type;
+    decode(packet, rules)
+        .unwrap_or_else(|| DecodedPayload::TooShort(TooShort::new(payload_type, packet.payload)))
+}
+
+/// `None` if the payload is too short for its type.
+fn decode(packet: &Packet<'_>, rules: &DecodeRules<'_>) -> Option<DecodedPayload> {
+    let bytes = packet.payload;
+    let payload_type = packet.header.payload_type;
+    Some(match payload_type {
+        PayloadType::Req | PayloadType::Response | PayloadType::TxtMsg => {
+            DecodedPayload::Peer(PeerMessage::read(payload_type, bytes)?)
+        }
+        PayloadType::Path => DecodedPayload::PathReturn(PathReturn::read(bytes)?),
+        PayloadType::AnonReq => DecodedPayload::AnonRequest(AnonRequest::read(bytes)?),
+        PayloadType::Ack => DecodedPayload::Ack(Ack::read(bytes)?),
+        PayloadType::Advert => {
+            let advert = Advert::read(bytes, rules.verify_signatures)?;
+            DecodedPayload::Advert(Box::new(advert))
+        }
+        PayloadType::GrpTxt => group::read_text(bytes, rules.channels)?,
+        PayloadType::GrpData => group::read_data(bytes, rules.channels)?,
+        PayloadType::Trace => DecodedPayload::Trace(Trace::read(packet)?),
+        PayloadType::Multipart => DecodedPayload::Multipart(Multipart::read(bytes)?),
+        PayloadType::Control => DecodedPayload::Control(Control::read(bytes)?),
+        PayloadType::RawCustom => DecodedPayload::RawCustom(RawCustom::read(bytes)),
+        PayloadType::Reserved12 | PayloadType::Reserved13 | PayloadType::Reserved14 => {
+            DecodedPayload::Unknown(Unknown::read(bytes))
+        }
+    })
+}
+
+impl DecodedPayload {
+    /// Returns the `decoded_json` text, byte for byte as the original writes it.
+    pub fn to_json(&self) -> String {
+        go_json::to_string(self)
+    }
+
+    /// The advert, if it is one.
+    pub fn advert(&self) -> Option<&Advert> {
+        match self {
+            Self::Advert(advert) => Some(advert),
+            _ => None,
+        }
+    }
+
+    /// The text of one of our channels, if it is one.
+    pub fn channel_text(&self) -> Option<&ChannelText> {
+        match self {
+            Self::ChannelText(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the `channel_hash` column (§2.8): of a GRP_TXT its channel's name, or `enc_XX` if
+    /// it stays sealed; `None` for all else.
+    pub fn channel_label(&self) -> Option<String> {
+        match self {
+            Self::ChannelText(text) => Some(text.channel.clone()),
+            Self::SealedGroup(group) if group.is_text() => {
+                Some(format!("enc_{:02X}", group.channel_hash))
+            }
+            _ => None,
+        }
+    }
+
+    /// What is wrong with it, as the JSON's `error` says.
+    pub fn error(&self) -> Option<&'static str> {
+        match self {
+            Self::TooShort(short) => Some(short.error),
+            Self::ChannelData(data) => data.error,
+            _ => None,
+        }
+    }
+}
+
+/// Of a plain integer: zero is left out of the JSON.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero_u32(value: &u32) -> bool {
+    *value == 0
+}
+
+/// As [`is_zero_u32`].
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero_u8(value: &u8) -> bool {
+    *value == 0
+}
+
+/// Reads a little-endian u32; `None` beyond the end.
+fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(offset..)?.first_chunk()?))
+}
+
+/// Reads a little-endian u16; `None` beyond the end.
+fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(*bytes.get(offset..)?.first_chunk()?))
+}
