@@ -19,6 +19,7 @@ pub mod mesh;
 
 pub mod ingest;
 pub mod perf;
+pub mod sim;
 pub mod store;
 
 pub mod db;

@@ -1,1 +1,15 @@
-//! Empty so far.
+//! The command line: one file per command. What is typed here is what `corescope help` says.
+
+pub mod seed;
+
+/// Joins an error and its sources into one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    line
+}

@@ -5,6 +5,7 @@
 //!
 //! Nothing here knows of HTTP or actors.
 
+pub mod bulk;
 pub mod error;
 pub mod lock;
 pub mod open;
