@@ -9,9 +9,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::HttpServer;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
@@ -147,10 +147,10 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
     let listener = TcpListener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let server = HttpServer::new(move || web::app(state.clone()))
-    .listen(listener)?
-    .shutdown_timeout(HTTP_DRAIN_S)
-    .disable_signals()
-    .run();
+        .listen(listener)?
+        .shutdown_timeout(HTTP_DRAIN_S)
+        .disable_signals()
+        .run();
     Ok((address, server))
 }
 
