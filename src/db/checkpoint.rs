@@ -25,18 +25,18 @@ use crate::clock::Clock;
 
 /// When to do what.
 #[derive(Clone, Debug)]
-pub struct CheckpointOptions {
+struct Limits {
     /// Pages in the WAL that are not in the database yet, from which it checkpoints.
-    pub debt_pages_max: u32,
+    debt_pages_max: u32,
     /// Length of the WAL from which it asks writers for a gap.
-    pub log_pages_max: u32,
+    log_pages_max: u32,
     /// Size of the WAL file from which it is cut when nobody writes.
-    pub file_bytes_max: u64,
+    file_bytes_max: u64,
     /// How long the WAL must not have grown to count as idle.
-    pub idle_after: Duration,
+    idle_after: Duration,
 }
 
-impl Default for CheckpointOptions {
+impl Default for Limits {
     fn default() -> Self {
         Self {
             debt_pages_max: 1000,
@@ -106,8 +106,8 @@ impl Checkpointer {
     ///
     /// # Errors
     /// The database cannot be opened or the thread not be started.
-    pub fn start(path: &Path, options: CheckpointOptions, clock: Clock) -> Result<Self, DbError> {
-        let mut keeper = Keeper::open(path, options, clock)?;
+    pub fn start(path: &Path, clock: Clock) -> Result<Self, DbError> {
+        let mut keeper = Keeper::open(path, Limits::default(), clock)?;
         let gauges = keeper.gauges.clone();
         let (stop, stopped) = bounded(1);
         let thread = std::thread::Builder::new()
@@ -138,7 +138,7 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 struct Keeper {
     conn: Connection,
     wal_path: PathBuf,
-    options: CheckpointOptions,
+    limits: Limits,
     clock: Clock,
     gauges: Arc<WalGauges>,
     log_pages: u32,
@@ -147,7 +147,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn open(path: &Path, options: CheckpointOptions, clock: Clock) -> Result<Self, DbError> {
+    fn open(path: &Path, limits: Limits, clock: Clock) -> Result<Self, DbError> {
         let failed = |source| DbError::OpenDatabase { path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
@@ -159,7 +159,7 @@ impl Keeper {
         let keeper = Self {
             conn,
             wal_path: wal_path.into(),
-            options,
+            limits,
             clock,
             gauges: Arc::default(),
             log_pages: 0,
@@ -206,14 +206,14 @@ impl Keeper {
         if log != self.log_pages {
             (self.log_pages, self.grown_at) = (log, now);
         }
-        let is_idle = now.saturating_sub(self.grown_at) >= self.options.idle_after;
+        let is_idle = now.saturating_sub(self.grown_at) >= self.limits.idle_after;
         let debt = log.saturating_sub(done);
-        if debt >= self.options.debt_pages_max || (is_idle && debt > 0) {
+        if debt >= self.limits.debt_pages_max || (is_idle && debt > 0) {
             self.checkpoint(Mode::Passive)?;
         }
-        if is_idle && self.gauges.file_bytes() > self.options.file_bytes_max {
+        if is_idle && self.gauges.file_bytes() > self.limits.file_bytes_max {
             self.checkpoint(Mode::Truncate)?;
-        } else if log > self.options.log_pages_max {
+        } else if log > self.limits.log_pages_max {
             self.checkpoint(Mode::Restart)?;
         }
         Ok(())
@@ -289,7 +289,7 @@ mod tests {
         clock: Clock,
     }
 
-    fn bench(options: CheckpointOptions) -> Bench {
+    fn bench(options: Limits) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mesh.db");
         let clock = Clock::manual(0);
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn debt_is_paid_when_it_is_large_or_nobody_writes() {
-        let mut bench = bench(CheckpointOptions { debt_pages_max: 100, ..Default::default() });
+        let mut bench = bench(Limits { debt_pages_max: 100, ..Default::default() });
         bench.look();
         bench.clock.advance_ms(5_000);
         bench.look();
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn an_idle_wal_file_is_cut_and_a_reader_cannot_hold_it_up_for_long() {
-        let options = CheckpointOptions { file_bytes_max: 100_000, ..Default::default() };
+        let options = Limits { file_bytes_max: 100_000, ..Default::default() };
         let mut bench = bench(options);
         bench.write(400_000);
         bench.look();
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_long_wal_starts_again_though_writers_go_on() {
-        let mut bench = bench(CheckpointOptions { log_pages_max: 200, ..Default::default() });
+        let mut bench = bench(Limits { log_pages_max: 200, ..Default::default() });
         bench.write(1_200_000);
         assert!(bench.look().0 > 200);
         bench.write(4_000);
@@ -362,7 +362,7 @@ mod tests {
         let path = folder.path().join("mesh.db");
         let clock = Clock::system();
         let database = open(&path, &OpenOptions::new(clock.clone())).unwrap();
-        let checkpointer = Checkpointer::start(&path, CheckpointOptions::default(), clock).unwrap();
+        let checkpointer = Checkpointer::start(&path, clock).unwrap();
         assert_eq!(checkpointer.thread.thread().name(), Some("checkpointer"));
         assert_eq!(checkpointer.gauges().failures(), 0);
         assert!(checkpointer.stop());

@@ -22,7 +22,7 @@ pub mod stats;
 pub mod upgrade;
 pub mod write;
 
-pub use checkpoint::{CheckpointOptions, Checkpointer, WalGauges};
+pub use checkpoint::{Checkpointer, WalGauges};
 pub use error::DbError;
 pub use open::{Database, OpenOptions, OpenReport, open};
 pub use reader::Reader;
