@@ -27,6 +27,7 @@ pub mod actors;
 
 pub mod web;
 
+pub mod sim;
 pub mod app;
 pub mod cli;
 pub mod telemetry;

@@ -37,7 +37,7 @@ pub struct Backfill {
     writer: Line<Writer>,
     gauge: Arc<IntakeGauge>,
     /// Names still to do, the next one last.
-    queue: Vec<String>,
+    queue: Vec<&'static str>,
     is_running: bool,
     is_quiescing: bool,
     idle: Arc<Notify>,
@@ -49,7 +49,7 @@ impl Backfill {
     pub fn new(
         writer: Line<Writer>,
         gauge: Arc<IntakeGauge>,
-        mut pending: Vec<String>,
+        mut pending: Vec<&'static str>,
         lifeline: Lifeline,
     ) -> Self {
         pending.reverse();
@@ -123,14 +123,14 @@ impl Handler<Quiesce> for Backfill {
 
 /// Asks for the names that are still to do, the next one first.
 #[derive(Message)]
-#[rtype(result = "Vec<String>")]
+#[rtype(result = "Vec<&'static str>")]
 pub struct ListPending;
 
 impl Handler<ListPending> for Backfill {
     type Result = MessageResult<ListPending>;
 
     fn handle(&mut self, _: ListPending, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.queue.iter().rev().cloned().collect())
+        MessageResult(self.queue.iter().rev().copied().collect())
     }
 }
 
@@ -147,7 +147,7 @@ impl Handler<NextBatch> for Backfill {
             ctx.notify_later(NextBatch, PAUSE_BUSY);
             return;
         }
-        let request = RunBatch(BatchRequest { name: name.clone(), rows_max: BATCH_ROWS });
+        let request = RunBatch(BatchRequest { name: (*name).to_owned(), rows_max: BATCH_ROWS });
         let writer = self.writer.clone();
         self.is_running = true;
         let asked = async move { writer.ask(request).await }.into_actor(self);

@@ -11,6 +11,7 @@
 pub mod checkpoint;
 pub mod counters;
 pub mod error;
+pub mod inspect;
 pub mod lock;
 pub mod migrations;
 pub mod open;
@@ -24,6 +25,7 @@ pub mod write;
 
 pub use checkpoint::{Checkpointer, WalGauges};
 pub use error::DbError;
+pub use inspect::{Inspection, inspect};
 pub use open::{Database, OpenOptions, OpenReport, open};
 pub use reader::Reader;
 pub use readers::{ReadError, ReaderOptions, Readers};

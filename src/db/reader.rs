@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row, ffi};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row};
 
 use super::error::{DbError, Doing};
+use super::migrations::{MigrationStatus, list_migrations};
 use crate::clock::Clock;
 
 /// What every query is given: a connection that cannot write and that stops at a deadline.
@@ -62,13 +63,12 @@ impl Reader {
         self.deadline
     }
 
-    /// Stops a query that works long between its statements.
-    pub(super) fn check_deadline(&self) -> Result<(), DbError> {
-        if now_us(&self.clock) <= self.ends_at_us.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let source = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERRUPT), None);
-        Err(DbError::Interrupted { action: "read", source })
+    /// Lists all migrations by name, as of `now_s` (Unix seconds).
+    ///
+    /// # Errors
+    /// If the books are there and cannot be read.
+    pub fn list_migrations(&self, now_s: i64) -> Result<Vec<MigrationStatus>, DbError> {
+        list_migrations(&self.connection, now_s)
     }
 
     /// Prepares a statement, or takes it from those that were prepared before.
@@ -130,14 +130,14 @@ fn check_schema(connection: &Connection, path: &Path) -> Result<(), DbError> {
         "SELECT public_key, name, role, lat, lon, last_seen FROM nodes",
     ];
     for sql in NEEDED {
-        if let Err(error) = connection.prepare(sql) {
-            let is_missing = error.sqlite_error_code() == Some(rusqlite::ErrorCode::Unknown);
-            let reason = format!("{error}; an older database is upgraded by opening it to write");
-            return Err(match is_missing {
-                true => DbError::ForeignDatabase { path: path.to_owned(), reason },
-                false => DbError::OpenDatabase { path: path.to_owned(), source: error },
-            });
-        }
+        let Err(source) = connection.prepare(sql) else { continue };
+        let reason = match &source {
+            rusqlite::Error::SqlInputError { msg, .. } => msg,
+            rusqlite::Error::SqliteFailure(_, Some(msg)) if msg.starts_with("no such") => msg,
+            _ => return Err(DbError::OpenDatabase { path: path.to_owned(), source }),
+        };
+        let reason = format!("{reason} (an older one is upgraded by opening it to write)");
+        return Err(DbError::ForeignDatabase { path: path.to_owned(), reason });
     }
     Ok(())
 }

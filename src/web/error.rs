@@ -93,9 +93,13 @@ impl ApiError {
     /// Returns what the log should say, with all causes; `None` if the client is to blame or the
     /// server merely busy.
     pub fn blame(&self) -> Option<String> {
-        let cause: &(dyn Error + 'static) = self.cause.as_deref()?;
-        let chain = std::iter::successors(Some(cause), |cause| cause.source());
-        Some(chain.map(ToString::to_string).collect::<Vec<_>>().join(": "))
+        let mut cause: &(dyn Error + 'static) = self.cause.as_deref()?;
+        let mut text = cause.to_string();
+        while let Some(deeper) = cause.source() {
+            text = format!("{text}: {deeper}");
+            cause = deeper;
+        }
+        Some(text)
     }
 }
 

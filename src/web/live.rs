@@ -1,14 +1,16 @@
 //! `/ws`: the live feed (spec `http-contract` §5). Clients send nothing; what they send is read and
 //! thrown away.
 
+use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::http::header::{HOST, ORIGIN};
-use actix_web::rt::time::{Instant, MissedTickBehavior, interval, timeout};
+use actix_web::rt::time::{Instant, interval, timeout};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session};
 use futures_util::StreamExt;
+use tokio::time::MissedTickBehavior;
 
 use crate::actors::live::{LiveFeed, Subscribe};
 use crate::web::{ApiError, AppState};
@@ -25,7 +27,9 @@ pub async fn upgrade(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
     check_origin(&request, &state.config.cors_allowed_origins)?;
-    let feed = state.live.peek(Subscribe).await.map_err(ApiError::from_ask)?;
+    let live = state.ready()?.live.as_ref();
+    let live = live.ok_or_else(|| ApiError::unavailable("this process has no live feed"))?;
+    let feed = live.peek(Subscribe).await.map_err(ApiError::from_ask::<Infallible>)?;
     let feed = feed.ok_or(ApiError::busy("too many live clients"))?;
     let (response, session, inbound) =
         actix_ws::handle(&request, body).map_err(|_| ApiError::bad_request("not a websocket"))?;

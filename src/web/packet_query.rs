@@ -2,9 +2,10 @@
 
 use super::error::ApiError;
 use super::params::Params;
-use crate::config::{Area, Config};
+use crate::config::{Config, GeoFilter};
 use crate::db::packets::{self, Filter, Page, Slice, Span};
 use crate::db::{DbError, Reader};
+use crate::ingest::geo;
 
 const LIMIT_DEFAULT: usize = 50;
 
@@ -35,7 +36,7 @@ pub struct PacketQuery {
     filter: Filter,
     /// Key or name, to be resolved.
     node: Option<String>,
-    area: Option<Area>,
+    area: Option<GeoFilter>,
 }
 
 impl PacketQuery {
@@ -60,7 +61,7 @@ impl PacketQuery {
             slice,
             filter: Filter { span, ..filter(params)? },
             node: params.text("node").map(str::to_owned),
-            area: params.text("area").and_then(|key| config.areas.get(key)).cloned(),
+            area: area(params, config),
         })
     }
 
@@ -76,7 +77,8 @@ impl PacketQuery {
             self.filter.node = Some(packets::resolve_node(reader, node)?);
         }
         if let Some(area) = &self.area {
-            let keys = packets::public_keys_within(reader, |lat, lon| area.contains(lat, lon))?;
+            let keys =
+                packets::public_keys_within(reader, |lat, lon| geo::is_inside(area, lat, lon))?;
             self.filter.senders = Some(keys).filter(|keys| !keys.is_empty());
         }
         match self.view {
@@ -94,6 +96,12 @@ fn view(params: &Params) -> Result<View, ApiError> {
         return Ok(View::Grouped);
     }
     Ok(View::Plain { is_expanded: params.text("expand") == Some("observations") })
+}
+
+/// An unknown key is no filter.
+fn area(params: &Params, config: &Config) -> Option<GeoFilter> {
+    let area = config.areas.get(params.text("area")?)?;
+    Some(GeoFilter { shape: area.shape.clone(), buffer_km: 0.0 })
 }
 
 fn filter(params: &Params) -> Result<Filter, ApiError> {

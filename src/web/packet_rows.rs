@@ -283,10 +283,7 @@ fn who(seen: Option<&Observation>) -> Who<'_> {
     Who { id: id.as_deref(), name: name.as_deref(), iata: iata.as_deref() }
 }
 
-fn distinct(
-    packet: &Transmission,
-    part: impl Fn(&ObserverName) -> Option<&str>,
-) -> Vec<&str> {
+fn distinct(packet: &Transmission, part: impl Fn(&ObserverName) -> Option<&str>) -> Vec<&str> {
     let observers = packet.observations.iter().filter_map(|seen| seen.observer.as_deref());
     let mut parts: Vec<&str> = observers.filter_map(part).collect();
     parts.sort_unstable();

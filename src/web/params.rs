@@ -99,9 +99,8 @@ mod tests {
 
     #[test]
     fn times_are_brought_into_the_form_of_the_database() {
-        let time = |text: &str| {
-            Params(vec![("t".to_owned(), text.to_owned())]).time("t").ok().flatten()
-        };
+        let time =
+            |text: &str| Params(vec![("t".to_owned(), text.to_owned())]).time("t").ok().flatten();
         let same = "2026-07-18T08:47:37Z";
         assert_eq!(time(same).as_deref(), Some(same));
         assert_eq!(time("2026-07-18T08:47:37.100Z").as_deref(), Some("2026-07-18T08:47:37.100Z"));

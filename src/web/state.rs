@@ -10,10 +10,15 @@ use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
 use super::timing::Timings;
+use crate::actors::intake::Intake;
+use crate::actors::line::Line;
+use crate::actors::live::Live;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::stats::Counts;
 use crate::db::{DbError, Reader, Readers};
+use crate::ingest::rules::Rules;
+use crate::ingest::source_status::SourceStatus;
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
@@ -48,27 +53,45 @@ pub const BUILD: Build = Build {
 /// The argument through which handlers get at the state.
 pub type State = Data<AppState>;
 
+/// What there is once the database is open.
+pub struct Ready {
+    /// For everything that is asked of the database.
+    pub readers: Readers,
+    /// Takes posted packets; `None` in a process that does not write.
+    pub intake: Option<Line<Intake>>,
+    /// Feeds WebSocket clients; `None` in a process that does not write.
+    pub live: Option<Line<Live>>,
+    /// The brokers' counters and clocks.
+    pub sources: Vec<Arc<SourceStatus>>,
+}
+
 /// What handlers share. It exists before the database is open: until then they answer 503.
 pub struct AppState {
     /// As configured.
     pub config: Arc<Config>,
-    /// Time.
+    /// What is accepted and how it is decoded; shared with the sources.
+    pub rules: Arc<Rules>,
+    /// Time; monotonic since the start of the process.
     pub clock: Clock,
     /// How long requests took.
     pub timings: Timings,
-    readers: OnceLock<Readers>,
-    pub(super) counts: Fresh<Arc<Counts>>,
+    /// The start page or `index.html`, made once.
+    pub(super) pages: super::assets::Pages,
+    ready: OnceLock<Ready>,
+    counts: Fresh<Arc<Counts>>,
     pub(super) stats_body: Fresh<JsonBody>,
     pub(super) healthz_body: Fresh<JsonBody>,
 }
 
 impl AppState {
     /// Makes the state of a process that has not opened its database yet.
-    pub fn new(config: Arc<Config>, clock: Clock) -> Self {
+    pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
         Self {
+            pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             config,
+            rules,
             timings: Timings::new(clock.clone()),
-            readers: OnceLock::new(),
+            ready: OnceLock::new(),
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
             stats_body: Fresh::new(COUNTS_TTL, clock.clone()),
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
@@ -76,14 +99,18 @@ impl AppState {
         }
     }
 
-    /// Opens the API for reading. Later calls change nothing.
-    pub fn open_readers(&self, readers: Readers) {
-        let _ = self.readers.set(readers);
+    /// Opens the API. Later calls change nothing.
+    pub fn open(&self, ready: Ready) {
+        let _ = self.ready.set(ready);
     }
 
-    /// The readers, once the database is open.
-    pub fn readers(&self) -> Option<&Readers> {
-        self.readers.get()
+    /// Returns what there is once the database is open.
+    ///
+    /// # Errors
+    /// 503 before.
+    pub fn ready(&self) -> Result<&Ready, ApiError> {
+        let starting = || ApiError::busy("starting: the database is being opened");
+        self.ready.get().ok_or_else(starting)
     }
 
     /// Runs a query.
@@ -95,8 +122,7 @@ impl AppState {
         T: Send + 'static,
         F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
     {
-        let starting = || ApiError::busy("starting: the database is being opened");
-        Ok(self.readers().ok_or_else(starting)?.ask(query).await?)
+        Ok(self.ready()?.readers.ask(query).await?)
     }
 
     /// Returns the figures, at most 10 s old.
@@ -107,6 +133,20 @@ impl AppState {
         let now_s = self.clock.now_s();
         let count = move |reader: &Reader| crate::db::stats::count(reader, now_s);
         self.counts.get(async || self.ask(count).await.map(Arc::new)).await
+    }
+
+    /// Returns the figures that were counted last, if any were.
+    pub fn last_counts(&self) -> Option<Arc<Counts>> {
+        self.counts.last()
+    }
+
+    /// Answers that were kept, and hits and misses on them.
+    pub fn cache_counts(&self) -> (u64, u64, u64) {
+        let places = [self.counts.hits_and_misses(), self.stats_body.hits_and_misses()];
+        let entries = u64::from(self.counts.last().is_some());
+        let entries = entries + u64::from(self.stats_body.last().is_some());
+        let (hits, misses) = places.iter().fold((0, 0), |sum, (h, m)| (sum.0 + h, sum.1 + m));
+        (entries, hits, misses)
     }
 }
 
