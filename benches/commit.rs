@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use corescope::clock::Clock;
-use corescope::db::{Checkpointer, OpenOptions, WriteConnection, open};
+use corescope::db::{CheckpointOptions, Checkpointer, OpenOptions, WriteConnection, open};
 use corescope::ingest::reception::{
     NewObservation, NewTransmission, ObserverSeen, PacketReception, Record,
 };
@@ -88,7 +88,8 @@ fn place() -> Place {
         writer.commit(&records(first..first + 1000)).unwrap();
     }
     writer.close().unwrap();
-    let checkpointer = Checkpointer::start(&path, Clock::system()).unwrap();
+    let checkpointer =
+        Checkpointer::start(&path, CheckpointOptions::default(), Clock::system()).unwrap();
     let next = AtomicU64::new(1_000_000);
     Place { _folder: folder, path, _checkpointer: checkpointer, next }
 }

@@ -25,18 +25,18 @@ use crate::clock::Clock;
 
 /// When to do what.
 #[derive(Clone, Debug)]
-struct Limits {
+pub struct CheckpointOptions {
     /// Pages in the WAL that are not in the database yet, from which it checkpoints.
-    debt_pages_max: u32,
+    pub debt_pages_max: u32,
     /// Length of the WAL from which it asks writers for a gap.
-    log_pages_max: u32,
+    pub log_pages_max: u32,
     /// Size of the WAL file from which it is cut when nobody writes.
-    file_bytes_max: u64,
+    pub file_bytes_max: u64,
     /// How long the WAL must not have grown to count as idle.
-    idle_after: Duration,
+    pub idle_after: Duration,
 }
 
-impl Default for Limits {
+impl Default for CheckpointOptions {
     fn default() -> Self {
         Self {
             debt_pages_max: 1000,
@@ -106,8 +106,8 @@ impl Checkpointer {
     ///
     /// # Errors
     /// The database cannot be opened or the thread not be started.
-    pub fn start(path: &Path, clock: Clock) -> Result<Self, DbError> {
-        let mut keeper = Keeper::open(path, Limits::default(), clock)?;
+    pub fn start(path: &Path, options: CheckpointOptions, clock: Clock) -> Result<Self, DbError> {
+        let mut keeper = Keeper::open(path, options, clock)?;
         let gauges = keeper.gauges.clone();
         let (stop, stopped) = bounded(1);
         let thread = std::thread::Builder::new()
@@ -138,7 +138,7 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 struct Keeper {
     conn: Connection,
     wal_path: PathBuf,
-    limits: Limits,
+    limits: CheckpointOptions,
     clock: Clock,
     gauges: Arc<WalGauges>,
     log_pages: u32,
@@ -147,7 +147,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn open(path: &Path, limits: Limits, clock: Clock) -> Result<Self, DbError> {
+    fn open(path: &Path, limits: CheckpointOptions, clock: Clock) -> Result<Self, DbError> {
         let failed = |source| DbError::OpenDatabase { path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
@@ -289,7 +289,7 @@ mod tests {
         clock: Clock,
     }
 
-    fn bench(options: Limits) -> Bench {
+    fn bench(options: CheckpointOptions) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mesh.db");
         let clock = Clock::manual(0);
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn debt_is_paid_when_it_is_large_or_nobody_writes() {
-        let mut bench = bench(Limits { debt_pages_max: 100, ..Default::default() });
+        let mut bench = bench(CheckpointOptions { debt_pages_max: 100, ..Default::default() });
         bench.look();
         bench.clock.advance_ms(5_000);
         bench.look();
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn an_idle_wal_file_is_cut_and_a_reader_cannot_hold_it_up_for_long() {
-        let options = Limits { file_bytes_max: 100_000, ..Default::default() };
+        let options = CheckpointOptions { file_bytes_max: 100_000, ..Default::default() };
         let mut bench = bench(options);
         bench.write(400_000);
         bench.look();
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_long_wal_starts_again_though_writers_go_on() {
-        let mut bench = bench(Limits { log_pages_max: 200, ..Default::default() });
+        let mut bench = bench(CheckpointOptions { log_pages_max: 200, ..Default::default() });
         bench.write(1_200_000);
         assert!(bench.look().0 > 200);
         bench.write(4_000);
@@ -362,7 +362,7 @@ mod tests {
         let path = folder.path().join("mesh.db");
         let clock = Clock::system();
         let database = open(&path, &OpenOptions::new(clock.clone())).unwrap();
-        let checkpointer = Checkpointer::start(&path, clock).unwrap();
+        let checkpointer = Checkpointer::start(&path, CheckpointOptions::default(), clock).unwrap();
         assert_eq!(checkpointer.thread.thread().name(), Some("checkpointer"));
         assert_eq!(checkpointer.gauges().failures(), 0);
         assert!(checkpointer.stop());

@@ -23,7 +23,7 @@ pub mod stats;
 pub mod upgrade;
 pub mod write;
 
-pub use checkpoint::{Checkpointer, WalGauges};
+pub use checkpoint::{CheckpointOptions, Checkpointer, WalGauges};
 pub use error::DbError;
 pub use inspect::{Inspection, inspect};
 pub use open::{Database, OpenOptions, OpenReport, open};
