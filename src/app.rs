@@ -99,7 +99,7 @@ impl Application {
         let handle = server.handle();
         let server_ended = tokio::spawn(server);
         match start(&state, demo).await {
-            Ok(running) => Ok(Self { address, server: handle, server_ended, running, db_path }),
+            Ok(running) => Ok(Self { address, server: handle, server_ended, running }),
             Err(error) => {
                 handle.stop(false).await;
                 Err(error)
@@ -136,8 +136,11 @@ impl Application {
             actors.end_feeds();
         }
         server.stop(true).await;
-        let stopped = running.stop().await;
-        result.and(stopped)
+        if let Err(error) = running.stop().await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "the last checkpoint failed");
+        }
+        result
     }
 }
 
@@ -167,7 +170,7 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
 async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
     let (config, clock) = (&state.config, &state.clock);
     if config.role == Role::Server {
-        let readers = open_readers(config, clock)?;
+        let readers = open_readers(config, clock).map_err(unusable(config))?;
         state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
         return Ok(Running::default());
     }
@@ -176,11 +179,12 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
         metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
         ..OpenOptions::new(clock.clone())
     };
-    let database = db::open(&config.db_path, &options)?;
+    let database = db::open(&config.db_path, &options).map_err(unusable(config))?;
     tell_report(&database.report);
     let path = database.writer.path();
-    let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())?;
-    let readers = open_readers(config, clock)?;
+    let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())
+        .map_err(unusable(config))?;
+    let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (actors, deaths) = Actors::start(ActorParts {
         connection: database.writer,
         pending: database.report.pending,
@@ -199,6 +203,11 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
     let deaths = Some(deaths);
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
     Ok(Running { actors, deaths, sources, checkpointer, demo })
+}
+
+/// Names the file in what went wrong with it.
+fn unusable(config: &Config) -> impl Fn(DbError) -> AppError {
+    |source| AppError::Database { path: config.db_path.clone(), source }
 }
 
 fn open_readers(config: &Config, clock: &Clock) -> Result<Readers, DbError> {
@@ -231,7 +240,7 @@ async fn begin_backfill(actors: Option<&Actors>, sources: &[MqttSource]) {
 
 impl Running {
     /// Stops in order (decision 13).
-    async fn stop(self) -> Result<(), AppError> {
+    async fn stop(self) -> Result<(), DbError> {
         if let Some(demo) = self.demo {
             demo.stop();
         }
@@ -242,6 +251,6 @@ impl Running {
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.stop();
         }
-        Ok(closed?)
+        closed
     }
 }

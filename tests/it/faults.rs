@@ -93,11 +93,8 @@ fn a_folder_that_cannot_be_written_is_named() {
     if rustix::process::geteuid().is_root() {
         // Root may write anywhere; /proc is where even root may not.
         let process = prepare();
-        let output = process
-            .command(&["serve"])
-            .args(["--db", "/proc/corescope/mesh.db"])
-            .output()
-            .unwrap();
+        let output =
+            process.command(&["serve"]).args(["--db", "/proc/corescope/mesh.db"]).output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains("/proc/corescope"), "{text}");
