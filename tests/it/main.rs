@@ -26,5 +26,6 @@ mod readers;
 mod support;
 mod tidy;
 mod upgrade;
+mod upgrade_killed;
 mod vectors;
 mod write;
