@@ -6,12 +6,13 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::HttpServer;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
@@ -50,8 +51,13 @@ pub enum AppError {
     #[error("the web server failed")]
     Server(#[from] std::io::Error),
     /// The database cannot be used.
-    #[error(transparent)]
-    Database(#[from] DbError),
+    #[error("cannot use the database {} (`corescope check` tells more)", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DbError,
+    },
     /// A source cannot even be tried.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -93,7 +99,7 @@ impl Application {
         let handle = server.handle();
         let server_ended = tokio::spawn(server);
         match start(&state, demo).await {
-            Ok(running) => Ok(Self { address, server: handle, server_ended, running }),
+            Ok(running) => Ok(Self { address, server: handle, server_ended, running, db_path }),
             Err(error) => {
                 handle.stop(false).await;
                 Err(error)
@@ -126,6 +132,9 @@ impl Application {
         if let Err(error) = &result {
             tracing::error!(%error, "stopping");
         }
+        if let Some(actors) = &running.actors {
+            actors.end_feeds();
+        }
         server.stop(true).await;
         let stopped = running.stop().await;
         result.and(stopped)
@@ -147,10 +156,10 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
     let listener = TcpListener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let server = HttpServer::new(move || web::app(state.clone()))
-    .listen(listener)?
-    .shutdown_timeout(HTTP_DRAIN_S)
-    .disable_signals()
-    .run();
+        .listen(listener)?
+        .shutdown_timeout(HTTP_DRAIN_S)
+        .disable_signals()
+        .run();
     Ok((address, server))
 }
 

@@ -19,6 +19,7 @@ pub mod mesh;
 
 pub mod ingest;
 pub mod perf;
+pub mod sim;
 pub mod store;
 
 pub mod db;
@@ -27,7 +28,6 @@ pub mod actors;
 
 pub mod web;
 
-pub mod sim;
 pub mod app;
 pub mod cli;
 pub mod telemetry;

@@ -4,6 +4,7 @@ pub mod check;
 pub mod decode;
 pub mod healthcheck;
 pub mod replay;
+pub mod seed;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Decode(decode::DecodeArgs),
     /// Publish captured MQTT messages to a broker.
     Replay(replay::ReplayArgs),
+    /// Build a large database of plausible history.
+    Seed(seed::SeedArgs),
     /// Look at configuration and database and say what is wrong and how to mend it.
     Check(check::CheckArgs),
     /// Ask a running process whether it is well.
@@ -49,6 +52,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Decode(args) => decode::run(&args).map_err(|error| chain(&error)),
         Command::Replay(args) => replay::run(&args).map_err(|error| chain(&error)),
+        Command::Seed(args) => seed::run(&args).map_err(|error| chain(&error)),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
     };
