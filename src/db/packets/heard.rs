@@ -44,14 +44,19 @@ pub(super) fn heard_by_sql(reader: &Reader, observers: &[i64]) -> Result<&'stati
         WHERE o.observer_idx IN (SELECT value FROM json_each(?))")
 }
 
-/// Returns the condition for adverts by `keys` (a list in SQL, used twice): where `from_pubkey` is
-/// not filled in yet, the JSON decides.
-pub(super) fn sent_by_sql(keys: &str) -> String {
-    format!(
-        "t.payload_type = 4 AND (t.from_pubkey IN {keys} OR (t.from_pubkey IS NULL \
-         AND lower(CASE WHEN json_valid(t.decoded_json) THEN t.decoded_json END ->> '$.pubKey') \
-         IN {keys}))"
-    )
+/// Returns the query of the adverts by any of some keys; its one parameter is their list. Where
+/// `from_pubkey` is not filled in yet, the JSON decides.
+pub(super) fn sent_by_sql(reader: &Reader) -> Result<&'static str, DbError> {
+    // `+`: few rows have the key, a fifth of all are adverts.
+    if reader.is_migrated("backfill_from_pubkey_v1")? {
+        return Ok("SELECT id FROM transmissions WHERE +payload_type = 4 \
+                   AND from_pubkey IN (SELECT value FROM json_each(?))");
+    }
+    Ok("WITH keys AS (SELECT value FROM json_each(?)) \
+        SELECT id FROM transmissions WHERE +payload_type = 4 AND from_pubkey IN keys \
+        UNION ALL \
+        SELECT id FROM transmissions WHERE payload_type = 4 AND from_pubkey IS NULL \
+        AND lower(CASE WHEN json_valid(decoded_json) THEN decoded_json END ->> '$.pubKey') IN keys")
 }
 
 /// Returns the public key of a node given by key or exact name; what is neither is taken for a
@@ -90,9 +95,8 @@ pub(super) fn keep_of_nodes(
 }
 
 fn sent_by(reader: &Reader, keys: &[String]) -> Result<HashSet<i64>, DbError> {
-    let condition = sent_by_sql("(SELECT value FROM json_each(?1))");
-    let sql = format!("SELECT t.id FROM transmissions t WHERE {condition}");
-    Ok(reader.rows(&sql, [json_list(keys)], |row| row.get(0))?.into_iter().collect())
+    let sql = sent_by_sql(reader)?;
+    Ok(reader.rows(sql, [json_list(keys)], |row| row.get(0))?.into_iter().collect())
 }
 
 fn relayed_among(reader: &Reader, ids: &[i64], keys: &[String]) -> Result<Vec<i64>, DbError> {
