@@ -13,8 +13,6 @@ mod mqtt;
 mod raw;
 mod secret;
 mod sections;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -218,3 +216,6 @@ pub struct Sources<'a> {
     /// The command line.
     pub flags: Flags,
 }
+
+#[cfg(test)]
+mod tests;

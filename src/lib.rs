@@ -19,7 +19,6 @@ pub mod mesh;
 
 pub mod ingest;
 pub mod perf;
-pub mod sim;
 pub mod store;
 
 pub mod db;
@@ -28,6 +27,7 @@ pub mod actors;
 
 pub mod web;
 
+pub mod sim;
 pub mod app;
 pub mod cli;
 pub mod telemetry;

@@ -1,3 +1,5 @@
 //! The `corescope` command.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    corescope::cli::run()
+}

@@ -1,1 +1,162 @@
-//! Empty so far.
+//! Thin actix shells, each the sole owner of one thing. Everything clever is a plain function in
+//! another module; actix (the actor crate) appears in this folder only.
+//!
+//! Who may ask whom (decision 6): `web → Intake, Live, Backfill`; `MqttSource → Intake`;
+//! `Intake → Writer`; `Backfill → Writer`. The Writer tells, it never asks.
+
+pub mod backfill;
+pub mod delivery;
+pub mod intake;
+pub mod lifeline;
+pub mod line;
+pub mod live;
+mod live_text;
+pub mod mqtt_source;
+pub mod sources;
+pub mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use actix::{Actor, Arbiter};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
+
+use self::backfill::{Backfill, Begin, Quiesce};
+use self::intake::{Door, Drain, Intake};
+use self::lifeline::Lifelines;
+use self::line::{AskError, Line};
+use self::live::Live;
+use self::mqtt_source::MqttSource;
+use self::writer::{Close, WriteTotals, Writer};
+use crate::clock::Clock;
+use crate::db::{DbError, WriteConnection};
+use crate::perf::intake::IntakeGauge;
+
+/// Open asks of web handlers at one actor; more are answered 503.
+const WEB_ROOM: usize = 1_024;
+/// How long a handler waits for an actor's answer; a submitted packet may wait for a busy disk.
+const WEB_DEADLINE: Duration = Duration::from_secs(20);
+/// One group and one batch at a time, and the last message.
+const WRITER_ROOM: usize = 4;
+/// A disk that stalls for minutes is no reason to give a group up: it would only be sent again.
+const WRITER_DEADLINE: Duration = Duration::from_secs(3_600);
+
+/// The running actors of a process that writes.
+pub struct Actors {
+    /// Takes packets that are posted.
+    pub intake: Line<Intake>,
+    /// Feeds WebSocket clients.
+    pub live: Line<Live>,
+    /// Runs migrations.
+    pub backfill: Line<Backfill>,
+    /// Where sources hand in what they hear.
+    pub door: Door,
+    /// The ingest queue's gauge.
+    pub gauge: Arc<IntakeGauge>,
+    /// What was written since the start.
+    pub totals: Arc<WriteTotals>,
+    /// Live texts that clients lost since the start.
+    pub live_dropped: Arc<AtomicU64>,
+    writer: Line<Writer>,
+    writer_arbiter: Arbiter,
+    live_arbiter: Arbiter,
+}
+
+/// What the actors need.
+pub struct ActorParts {
+    /// The only read-write connection.
+    pub connection: WriteConnection,
+    /// Migrations to run, in order.
+    pub pending: Vec<&'static str>,
+    /// The bound of the ingest queue.
+    pub intake_capacity: usize,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Actors {
+    /// Starts all of them; the names of those that die arrive at the receiver.
+    pub fn start(parts: ActorParts) -> (Self, UnboundedReceiver<&'static str>) {
+        let (lifelines, deaths) = Lifelines::new();
+        let ActorParts { connection, pending, intake_capacity, clock } = parts;
+        let gauge = Arc::new(IntakeGauge::new(intake_capacity));
+        let (totals, live_dropped) = (Arc::default(), Arc::default());
+
+        let live_arbiter = Arbiter::new();
+        let live = Live::new(Arc::clone(&live_dropped), lifelines.attach("live feed"));
+        let live = Live::start_in_arbiter(&live_arbiter.handle(), |_| live);
+        let live = Line::new(live, WEB_ROOM, WEB_DEADLINE);
+
+        let writer_arbiter = Arbiter::new();
+        let lifeline = lifelines.attach("writer");
+        let writer = Writer::new(connection, live.clone(), Arc::clone(&totals), lifeline);
+        let writer = Writer::start_in_arbiter(&writer_arbiter.handle(), |_| writer);
+        let writer = Line::new(writer, WRITER_ROOM, WRITER_DEADLINE);
+
+        let lifeline = lifelines.attach("intake");
+        let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
+        let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
+
+        let lifeline = lifelines.attach("backfill");
+        let backfill = Backfill::new(writer.clone(), Arc::clone(&gauge), pending, lifeline);
+        let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
+
+        let actors = Self {
+            intake,
+            live,
+            backfill,
+            door,
+            gauge,
+            totals,
+            live_dropped,
+            writer,
+            writer_arbiter,
+            live_arbiter,
+        };
+        (actors, deaths)
+    }
+
+    /// Lets migrations start.
+    pub fn begin_backfill(&self) {
+        if !self.backfill.tell(Begin) {
+            tracing::error!("migrations were not started");
+        }
+    }
+
+    /// Stops in order: sources, Intake, Backfill, Writer. Each step may take `step`; what is not
+    /// committed then was never acknowledged.
+    ///
+    /// # Errors
+    /// The last checkpoint failed; the WAL holds everything and the next start reads it.
+    pub async fn stop(self, sources: Vec<MqttSource>, step: Duration) -> Result<(), DbError> {
+        // Sources wait for receipts, which Intake gives: it must still commit meanwhile.
+        let open: u32 = futures_util::future::join_all(sources.into_iter().map(|s| s.stop(step)))
+            .await
+            .into_iter()
+            .sum();
+        if open > 0 {
+            tracing::warn!(open, "messages stay with the brokers, they come again");
+        }
+        if timeout(step, self.intake.ask(Drain)).await.is_err() {
+            tracing::error!("what waits in the ingest queue could not be committed in time");
+        }
+        // An error means that it is gone already: nothing is outstanding then.
+        let _ = timeout(step, self.backfill.peek::<_, DbError>(Quiesce)).await;
+        let closed = match timeout(step, self.writer.ask(Close)).await {
+            Ok(Err(AskError::Refused(error))) => Err(error),
+            Ok(_) => Ok(()),
+            Err(_) => {
+                tracing::error!("the writer did not close in time");
+                return Ok(());
+            }
+        };
+        for arbiter in [self.writer_arbiter, self.live_arbiter] {
+            arbiter.stop();
+            // Joining must not block the runtime that the actors' last answers run on.
+            let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
+        }
+        closed
+    }
+}

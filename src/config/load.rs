@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{ConfigError, refuse, set_hours, set_mb, set_number, set_seconds};
-use super::raw::RawConfig;
+use super::raw::{RawConfig, Section};
 use super::{
     ChannelConfig, ClientHints, CompressionConfig, Config, ForeignAdverts, IngestConfig, Secret,
     Sources, geo, mqtt, sections,
@@ -26,7 +26,8 @@ impl Config {
         let env = |name: &str| (sources.env)(name).filter(|value| !value.trim().is_empty());
         let mut config = match find_file(sources)? {
             Some((path, text)) => {
-                let config = parse_json(&path, &text).and_then(Self::from_raw);
+                let raw = parse_json::<Section<RawConfig>>(&path, &text);
+                let config = raw.and_then(|raw| Self::from_raw(raw.0));
                 Self { file: Some(path.clone()), ..config.map_err(|error| error.in_file(&path))? }
             }
             None => Self { db_path: PathBuf::new(), ..Self::default() },
@@ -53,7 +54,7 @@ impl Config {
             freshness: sections::freshness(&mut raw)?,
             mqtt_sources: mqtt::file_sources(&mut raw)?,
             ingest: ingest(&mut raw)?,
-            geo_filter: geo::geo_filter(std::mem::take(&mut raw.geo_filter))?,
+            geo_filter: geo::geo_filter(std::mem::take(&mut raw.geo_filter).0)?,
             memory_bytes_max: set_mb("runtime.maxMemoryMB", raw.runtime.max_memory_mb)?,
             db_path: raw.db_path.take().map(PathBuf::from).unwrap_or_default(),
             ..Self::default()
@@ -70,7 +71,7 @@ impl Config {
         )?;
         config.relay_active = hours.unwrap_or(config.relay_active);
         for (key, area) in std::mem::take(&mut raw.areas) {
-            let area = geo::area(&key, area)?;
+            let area = geo::area(&key, area.0)?;
             config.areas.insert(key, area);
         }
         config.take_plain(raw)
@@ -84,7 +85,7 @@ impl Config {
             compression: CompressionConfig {
                 is_gzip: raw.compression.gzip.unwrap_or(false),
                 is_websocket: raw.compression.websocket.unwrap_or(false),
-                content_types: raw.compression.content_types,
+                content_types: raw.compression.0.content_types,
             },
             channels: ChannelConfig {
                 hash_channels: sections::hashtags(raw.hash_channels),
@@ -288,7 +289,8 @@ fn expected_of(message: &str) -> String {
         "u16" => "a whole number from 0 to 65535".to_owned(),
         "i64" => "a whole number".to_owned(),
         "f64" => "a number".to_owned(),
-        text if text.starts_with("struct ") => "an object".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "an object".to_owned(),
         text => text.to_owned(),
     }
 }

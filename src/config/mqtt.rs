@@ -72,9 +72,9 @@ pub(super) fn default_sources() -> Vec<MqttSourceConfig> {
 pub(super) fn file_sources(raw: &mut RawConfig) -> Result<Vec<MqttSourceConfig>, ConfigError> {
     let sources = std::mem::take(&mut raw.mqtt_sources);
     if !sources.is_empty() {
-        return sources.into_iter().enumerate().map(|(at, raw)| source(at, raw)).collect();
+        return sources.into_iter().enumerate().map(|(at, raw)| source(at, raw.0)).collect();
     }
-    match std::mem::take(&mut raw.mqtt) {
+    match std::mem::take(&mut raw.mqtt).0 {
         RawLegacyMqtt { broker: Some(broker), topic } if !broker.trim().is_empty() => {
             legacy_source(&broker, topic).map(|source| vec![source])
         }

@@ -4,11 +4,48 @@
 //! must appear in `config.example.json`; a test compares the two.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-#[derive(Default, Deserialize)]
+/// An object of the file. Serde alone would read a list as the object's fields in order.
+#[derive(Default)]
+#[cfg_attr(test, derive(serde::Serialize))]
+pub(crate) struct Section<T>(pub T);
+
+impl<T> Deref for Section<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(SectionVisitor(PhantomData))
+    }
+}
+
+struct SectionVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SectionVisitor<T> {
+    type Value = Section<T>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Self::Value, M::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Section)
+    }
+}
+
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawConfig {
@@ -16,48 +53,48 @@ pub(crate) struct RawConfig {
     pub port: Option<u16>,
     pub api_key: Option<String>,
     pub db_path: Option<String>,
-    pub mqtt_sources: Vec<RawMqttSource>,
-    pub mqtt: RawLegacyMqtt,
+    pub mqtt_sources: Vec<Section<RawMqttSource>>,
+    pub mqtt: Section<RawLegacyMqtt>,
     pub channel_keys_path: Option<String>,
     pub channel_keys: BTreeMap<String, String>,
     pub hash_channels: Vec<String>,
     pub hash_regions: Vec<String>,
-    pub retention: RawRetention,
-    pub metrics: RawMetrics,
-    pub runtime: RawRuntime,
-    pub client_rx_coverage: RawClientRxCoverage,
+    pub retention: Section<RawRetention>,
+    pub metrics: Section<RawMetrics>,
+    pub runtime: Section<RawRuntime>,
+    pub client_rx_coverage: Section<RawClientRxCoverage>,
     #[serde(rename = "geo_filter")]
-    pub geo_filter: RawGeoFilter,
-    pub foreign_adverts: RawForeignAdverts,
+    pub geo_filter: Section<RawGeoFilter>,
+    pub foreign_adverts: Section<RawForeignAdverts>,
     pub validate_signatures: Option<bool>,
-    pub db: RawDb,
+    pub db: Section<RawDb>,
     #[serde(rename = "observerIATAWhitelist")]
     pub observer_iata_whitelist: Vec<String>,
     pub observer_blacklist: Vec<String>,
     pub node_blacklist: Vec<String>,
     pub hidden_name_prefixes: Vec<String>,
     pub neighbor_edges_max_age_days: Option<i64>,
-    pub neighbor_graph: RawNeighborGraph,
+    pub neighbor_graph: Section<RawNeighborGraph>,
     pub ingest_buffer_size: Option<i64>,
     pub log_level: Option<String>,
-    pub packet_store: RawPacketStore,
-    pub list_limits: RawListLimits,
+    pub packet_store: Section<RawPacketStore>,
+    pub list_limits: Section<RawListLimits>,
     pub cors_allowed_origins: Vec<String>,
-    pub compression: RawCompression,
-    pub observers_cache: RawObserversCache,
-    pub analytics: RawAnalytics,
+    pub compression: Section<RawCompression>,
+    pub observers_cache: Section<RawObserversCache>,
+    pub analytics: Section<RawAnalytics>,
     #[serde(rename = "cacheTTL")]
     pub cache_ttl: Map<String, Value>,
-    pub health_thresholds: RawHealthThresholds,
-    pub areas: BTreeMap<String, RawArea>,
+    pub health_thresholds: Section<RawHealthThresholds>,
+    pub areas: BTreeMap<String, Section<RawArea>>,
     pub regions: BTreeMap<String, String>,
     pub perf_slow_ms: Option<Number>,
     pub ws_reconnect_ms: Option<Number>,
     pub cache_invalidate_ms: Option<Number>,
-    pub migrations: RawMigrations,
+    pub migrations: Section<RawMigrations>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawMqttSource {
@@ -74,7 +111,7 @@ pub(crate) struct RawMqttSource {
     pub qos: Option<u8>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct RawLegacyMqtt {
@@ -82,7 +119,7 @@ pub(crate) struct RawLegacyMqtt {
     pub topic: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawRetention {
@@ -93,14 +130,14 @@ pub(crate) struct RawRetention {
     pub client_rx_days: Option<i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawMetrics {
     pub sample_interval_sec: Option<i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawRuntime {
@@ -108,14 +145,14 @@ pub(crate) struct RawRuntime {
     pub max_memory_mb: Option<i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct RawClientRxCoverage {
     pub enabled: Option<bool>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawGeoFilter {
@@ -127,7 +164,7 @@ pub(crate) struct RawGeoFilter {
     pub lon_max: Option<f64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawArea {
@@ -139,30 +176,30 @@ pub(crate) struct RawArea {
     pub lon_max: Option<f64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default)]
 pub(crate) struct RawForeignAdverts {
     pub mode: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawDb {
     pub vacuum_on_startup: Option<bool>,
     pub incremental_vacuum_pages: Option<i64>,
-    pub load: RawLoad,
+    pub load: Section<RawLoad>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawLoad {
     pub chunk_size: Option<i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawNeighborGraph {
@@ -170,7 +207,7 @@ pub(crate) struct RawNeighborGraph {
     pub cache_recompute_interval_seconds: Option<i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawPacketStore {
@@ -181,7 +218,7 @@ pub(crate) struct RawPacketStore {
     pub max_resolved_pubkey_index_entries: Option<i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawListLimits {
@@ -192,7 +229,7 @@ pub(crate) struct RawListLimits {
     pub bulk_health_max: Option<i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawCompression {
@@ -201,14 +238,14 @@ pub(crate) struct RawCompression {
     pub content_types: Vec<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawObserversCache {
     pub ttl_seconds: Option<i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawAnalytics {
@@ -216,14 +253,14 @@ pub(crate) struct RawAnalytics {
     pub recompute_interval_seconds: BTreeMap<String, i64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawHealthThresholds {
     pub relay_active_hours: Option<f64>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, serde::Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawMigrations {

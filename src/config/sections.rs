@@ -107,7 +107,7 @@ pub(super) fn retention(config: &RawConfig) -> Result<RetentionConfig, ConfigErr
 }
 
 /// The RAM window over recent packets.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PacketStoreConfig {
     /// How far back it reaches; `None` as far as memory allows.
     pub retention: Option<Duration>,
@@ -115,18 +115,30 @@ pub struct PacketStoreConfig {
     pub hot_startup: Option<Duration>,
     /// `None` is unlimited.
     pub bytes_max: Option<u64>,
-    /// Entries of the resolved-key index from which a warning is logged; `None` is 5,000,000.
-    pub resolved_index_entries_warning: Option<u64>,
+    /// Entries of the resolved-key index from which a warning is logged.
+    pub resolved_index_entries_warning: u64,
+}
+
+impl Default for PacketStoreConfig {
+    fn default() -> Self {
+        Self {
+            retention: None,
+            hot_startup: None,
+            bytes_max: None,
+            resolved_index_entries_warning: 5_000_000,
+        }
+    }
 }
 
 pub(super) fn packet_store(raw: &RawPacketStore) -> Result<PacketStoreConfig, ConfigError> {
     let entries_key = "packetStore.maxResolvedPubkeyIndexEntries";
-    let entries = raw.max_resolved_pubkey_index_entries;
+    let entries = set_number(entries_key, raw.max_resolved_pubkey_index_entries, u64::MAX)?;
+    let base = PacketStoreConfig::default();
     Ok(PacketStoreConfig {
         retention: set_hours("packetStore.retentionHours", raw.retention_hours)?,
         hot_startup: set_hours("packetStore.hotStartupHours", raw.hot_startup_hours)?,
         bytes_max: set_mb("packetStore.maxMemoryMB", raw.max_memory_mb)?,
-        resolved_index_entries_warning: set_number(entries_key, entries, u64::MAX)?,
+        resolved_index_entries_warning: entries.unwrap_or(base.resolved_index_entries_warning),
     })
 }
 

@@ -128,6 +128,15 @@ pub enum DbError {
         /// The name that was asked for.
         name: String,
     },
+    /// The connection has been closed.
+    #[error("the database is closed")]
+    Closed,
+    /// A step of a migration panicked; its transaction is rolled back.
+    #[error("migration {migration} panicked")]
+    Panicked {
+        /// Which.
+        migration: String,
+    },
     /// A migration cannot go on, whatever the disk does.
     #[error("migration {name} makes no progress: {reason}")]
     Stuck {

@@ -41,6 +41,17 @@ impl WriterLock {
     }
 }
 
+/// Returns the process that writes to the database, if one of ours does; 0 if it has not said
+/// which it is. It tries the lock for an instant and takes nothing.
+pub fn holder(database: &Path) -> Option<u32> {
+    let real = database.canonicalize().ok()?;
+    let mut file = File::open(lock_path(&real)).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Some(read_pid(&mut file).unwrap_or(0)),
+        _ => None,
+    }
+}
+
 /// Returns `<database>.lock`.
 pub fn lock_path(database: &Path) -> PathBuf {
     let mut name = OsString::from(database);
@@ -84,7 +95,10 @@ mod tests {
             Err(DbError::InUse { pid, .. }) => assert_eq!(pid, Some(std::process::id())),
             other => panic!("expected a refusal, got {other:?}"),
         }
+        std::fs::write(&database, "").unwrap();
+        assert_eq!(holder(&database), Some(std::process::id()));
         drop(held);
+        assert_eq!(holder(&database), None);
         WriterLock::take(&database).unwrap();
     }
 }

@@ -1,18 +1,33 @@
 //! Blocking SQLite: one file, one writer, its checkpointer, and readers beside them.
 //!
 //! - [`open`] opens, creates and upgrades (decision 17), behind a [`lock`] of our own
+//! - [`readers`] run queries on read-only connections: [`packets`], [`stats`]
 //! - [`write`](mod@write) holds the one connection that writes
+//!
+//! - [`checkpoint`] keeps the WAL short from a thread of its own
 //!
 //! Nothing here knows of HTTP or actors.
 
 pub mod bulk;
+pub mod checkpoint;
+pub mod counters;
 pub mod error;
+pub mod inspect;
 pub mod lock;
+pub mod migrations;
 pub mod open;
+pub mod packets;
+pub mod reader;
+pub mod readers;
 pub mod schema;
+pub mod stats;
 pub mod upgrade;
 pub mod write;
 
+pub use checkpoint::{CheckpointOptions, Checkpointer, WalGauges};
 pub use error::DbError;
+pub use inspect::{Inspection, inspect};
 pub use open::{Database, OpenOptions, OpenReport, open};
-pub use write::WriteConnection;
+pub use reader::Reader;
+pub use readers::{ReadError, ReaderOptions, Readers};
+pub use write::{Commit, Outcome, StoredPacket, WriteConnection, WriteCounts};

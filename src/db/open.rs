@@ -92,7 +92,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Database, DbError> {
     if is_created {
         report = OpenReport { is_created, ..OpenReport::default() };
     }
-    let writer = WriteConnection::new(conn, options, path.clone(), lock);
+    let writer = WriteConnection::new(conn, options, path.clone(), lock)?;
     Ok(Database { writer, report })
 }
 

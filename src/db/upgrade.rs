@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::error::{DbError, Doing};
+use super::migrations;
 use super::open::{OpenOptions, OpenReport};
 use super::schema::{
     INDEX_MARKERS, INDEXES, LEGACY_INDEXES, PACKETS_VIEW, TABLE_MARKERS, TABLES, Table, addable,
@@ -14,10 +15,7 @@ use super::schema::{
 
 /// Completes the tables in one transaction, so that a kill leaves all of it or nothing. A second
 /// run finds nothing to do. Tables and columns that we do not know are left as they are.
-pub(super) fn upgrade(
-    conn: &mut Connection,
-    _options: &OpenOptions,
-) -> Result<OpenReport, DbError> {
+pub(super) fn upgrade(conn: &mut Connection, options: &OpenOptions) -> Result<OpenReport, DbError> {
     let mut report = OpenReport::default();
     let tx = conn
         .transaction_with_behavior(TransactionBehavior::Immediate)
@@ -28,6 +26,7 @@ pub(super) fn upgrade(
     create_view(&tx)?;
     create_free_indexes(&tx)?;
     record_markers(&tx)?;
+    report.pending = migrations::register(&tx, options)?;
     tx.commit().doing("commit the upgrade of the database")?;
     Ok(report)
 }

@@ -16,6 +16,18 @@ pub enum Record {
     ClientReception(Box<ClientReception>),
 }
 
+impl Record {
+    /// Returns when it was heard, Unix seconds; of a client's reception when we received it.
+    pub fn heard_at_s(&self) -> i64 {
+        match self {
+            Self::Packet(packet) => packet.heard_at_s,
+            Self::Status(status) => status.heard_at_s,
+            Self::RefusedAdvert(advert) => advert.heard_at_s,
+            Self::ClientReception(reception) => reception.ingested_at_s,
+        }
+    }
+}
+
 /// One reception of one packet by one observer, with all that follows from it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PacketReception {

@@ -1,10 +1,12 @@
 //! Channel keys (format §8): who may read a group text.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
 use super::crypto::{self, MAC_BYTES, SharedSecret};
+use super::packet::PAYLOAD_BYTES_MAX;
 
 /// The name that every spelling of `public` is shown as.
 pub const PUBLIC_NAME: &str = "Public";
@@ -56,6 +58,30 @@ impl From<[u8; 32]> for ChannelSecret {
         let used = if secret[16..] == [0; 16] { 16 } else { 32 };
         Self { secret, hash: first_of_sha256(&secret[..used]) }
     }
+}
+
+/// Reads a key given as 32 or 64 hex digits.
+impl FromStr for ChannelSecret {
+    type Err = ChannelKeyError;
+
+    fn from_str(text: &str) -> Result<Self, ChannelKeyError> {
+        let key = hex::decode(text.trim()).map_err(|e| ChannelKeyError::NotHex(e.to_string()))?;
+        <[u8; 16]>::try_from(key.as_slice())
+            .map(Self::from)
+            .or_else(|_| <[u8; 32]>::try_from(key.as_slice()).map(Self::from))
+            .map_err(|_| ChannelKeyError::BadLength(key.len()))
+    }
+}
+
+/// Why a text is no channel key. Never repeats the text.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ChannelKeyError {
+    /// Not hex.
+    #[error("the key is not hexadecimal: {0}")]
+    NotHex(String),
+    /// Not 16 or 32 bytes.
+    #[error("the key has {0} bytes, expected 16 or 32")]
+    BadLength(usize),
 }
 
 /// Never shows the key.
@@ -142,9 +168,11 @@ impl ChannelKeys {
         sealed: &Sealed<'_>,
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<(&str, T)> {
-        self.candidates(sealed.hash).find_map(|(name, secret)| {
-            let plaintext = crypto::open(secret.secret(), sealed.mac, sealed.ciphertext)?;
-            Some((name, read(&plaintext)?))
+        let mut buffer = [0; PAYLOAD_BYTES_MAX];
+        self.candidates(sealed.hash).find_map(|(name, key)| {
+            let plaintext =
+                crypto::open_into(&mut buffer, key.secret(), sealed.mac, sealed.ciphertext)?;
+            Some((name, read(plaintext)?))
         })
     }
 }

@@ -39,10 +39,23 @@ pub fn seal(secret: &SharedSecret, plaintext: &[u8]) -> Vec<u8> {
 /// Returns the plaintext with its padding, or `None` if the MAC is another's or the ciphertext is
 /// not whole blocks.
 pub fn open(secret: &SharedSecret, mac: [u8; MAC_BYTES], ciphertext: &[u8]) -> Option<Vec<u8>> {
+    let mut plaintext = vec![0; ciphertext.len()];
+    open_into(&mut plaintext, secret, mac, ciphertext)?;
+    Some(plaintext)
+}
+
+/// As [`open`], into a buffer; `None` too if that is too small.
+pub(super) fn open_into<'b>(
+    buffer: &'b mut [u8],
+    secret: &SharedSecret,
+    mac: [u8; MAC_BYTES],
+    ciphertext: &[u8],
+) -> Option<&'b [u8]> {
     if !mac_matches(secret, mac, ciphertext) || !ciphertext.len().is_multiple_of(BLOCK_BYTES) {
         return None;
     }
-    let mut plaintext = ciphertext.to_vec();
+    let plaintext = buffer.get_mut(..ciphertext.len())?;
+    plaintext.copy_from_slice(ciphertext);
     let cipher = cipher(secret);
     for block in plaintext.as_chunks_mut::<BLOCK_BYTES>().0 {
         cipher.decrypt_block(block.into());

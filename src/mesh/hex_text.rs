@@ -40,6 +40,10 @@ pub struct HexBytes(pub Vec<u8>);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UpperHex<'a>(pub &'a [u8]);
 
+/// One byte that serialises as two upper-case hex digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpperHexByte(pub u8);
+
 impl HexBytes {
     /// Whether there are none, so that the JSON leaves them out.
     pub const fn is_empty(&self) -> bool {
@@ -104,6 +108,12 @@ impl fmt::Debug for UpperHex<'_> {
 impl Serialize for UpperHex<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl Serialize for UpperHexByte {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        UpperHex(&[self.0]).serialize(serializer)
     }
 }
 

@@ -22,12 +22,15 @@ pub mod payload;
 pub mod region;
 
 pub use airtime::{Radio, time_on_air_ms};
-pub use channel::{ChannelKeys, ChannelSecret, hashtag_key};
+pub use channel::{ChannelKeyError, ChannelKeys, ChannelSecret, hashtag_key};
 pub use hash::{ContentHash, content_hash_of_hex};
 pub use header::{Header, PayloadType, RouteType};
 pub use hex_text::frame_from_hex;
 pub use identity::Identity;
 pub use packet::{Packet, PacketError};
 pub use path::{Path, PathView, path_json, route_hops};
-pub use payload::{Advert, DecodeRules, DecodedPayload, decode_payload};
+pub use payload::{Advert, AdvertFault, DecodeRules, DecodedPayload, decode_payload};
 pub use region::{RegionKeys, ScopeMatch};
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,3 @@
-//! Empty so far.
+//! Telemetry maths and gauges; pure.
+
+pub mod intake;

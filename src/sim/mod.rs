@@ -6,7 +6,10 @@
 //! - [`envelope`] how observers tell a broker; [`live`] all of it as a stream of messages
 //! - [`history`] the same as rows of a database's past; [`demo`] both, for `serve --demo`
 
+pub mod demo;
+pub mod envelope;
 pub mod history;
+pub mod live;
 pub mod names;
 pub mod network;
 pub mod spread;

@@ -1,1 +1,134 @@
-//! Empty so far.
+//! The HTTP and WebSocket API (contract: `spec/http-contract.md`). The whole URL table is
+//! [`table`]; what every answer has is in [`transport`].
+
+pub mod assets;
+pub mod auth;
+pub mod cors;
+pub mod error;
+pub mod fresh;
+pub mod health;
+pub mod json;
+mod live;
+pub mod memory;
+pub mod openapi;
+pub mod packet_post;
+pub mod packet_query;
+pub mod packet_rows;
+pub mod packets;
+pub mod params;
+pub mod state;
+pub mod stats;
+pub mod timing;
+pub mod transport;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::middleware::{Compress, Condition, from_fn};
+use actix_web::{App, Error, FromRequest, Handler, Responder, Route, guard, web};
+
+pub use error::ApiError;
+pub use state::{AppState, BUILD, Ready, State};
+
+/// One route.
+pub struct Endpoint {
+    /// GET stands for HEAD too.
+    pub method: Method,
+    /// With `{name}` for a part.
+    pub path: &'static str,
+    route: Route,
+}
+
+/// The URL table. A path that could be read as another's `{name}` stands before it.
+pub fn table() -> Vec<Endpoint> {
+    vec![
+        get("/ws", live::upgrade),
+        get("/api/stats", stats::stats),
+        get("/api/health", health::health),
+        get("/api/healthz", health::healthz),
+        get("/api/packets", packets::list),
+        post("/api/packets", packet_post::post),
+        get("/api/packets/timestamps", packets::times),
+        post("/api/packets/observations", packets::observations),
+        get("/api/packets/{id}", packets::detail),
+        post("/api/decode", packet_post::decode_only),
+        get("/api/spec", openapi::spec),
+        get("/api/docs", openapi::docs),
+    ]
+}
+
+/// The application: the table, the pages, and what wraps them. Tests and the server use the same.
+pub fn app(
+    state: State,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let is_gzip = state.config.compression.is_gzip;
+    App::new()
+        .app_data(state)
+        .app_data(json::config())
+        .configure(routes)
+        .default_service(web::to(assets::fallback).wrap(from_fn(transport::catch_panic)))
+        .wrap(Condition::new(is_gzip, Compress::default()))
+        .wrap(from_fn(transport::frame))
+}
+
+/// Registers the table: a path that is there with another method is answered 405.
+pub fn routes(config: &mut web::ServiceConfig) {
+    let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
+    for endpoint in table() {
+        match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
+            Some((_, endpoints)) => endpoints.push(endpoint),
+            None => paths.push((endpoint.path, vec![endpoint])),
+        }
+    }
+    for (path, endpoints) in paths {
+        let allow = allowed(&endpoints);
+        let refuse = move || async move { ApiError::method_not_allowed(allow) };
+        let resource = web::resource(path).default_service(web::to(move || {
+            let refusal = refuse();
+            async move { Err::<json::JsonBody, _>(refusal.await) }
+        }));
+        let add =
+            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        config.service(endpoints.into_iter().fold(resource, add));
+    }
+}
+
+fn allowed(endpoints: &[Endpoint]) -> &'static str {
+    let answers = |method: Method| endpoints.iter().any(|endpoint| endpoint.method == method);
+    match (answers(Method::GET), answers(Method::POST)) {
+        (true, true) => "GET, HEAD, POST",
+        (true, false) => "GET, HEAD",
+        _ => "POST",
+    }
+}
+
+fn get<F, Args>(path: &'static str, handler: F) -> Endpoint
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let reads = guard::Any(guard::Get()).or(guard::Head());
+    endpoint(Method::GET, path, Route::new().guard(reads).to(handler))
+}
+
+fn post<F, Args>(path: &'static str, handler: F) -> Endpoint
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    endpoint(Method::POST, path, Route::new().guard(guard::Post()).to(handler))
+}
+
+fn endpoint(method: Method, path: &'static str, route: Route) -> Endpoint {
+    Endpoint { method, path, route: route.wrap(from_fn(transport::catch_panic)) }
+}

@@ -1,5 +1,21 @@
 //! The one integration crate, a module per topic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod api_packets;
+mod config;
+mod fixture_decode;
+mod ingest;
+mod ingest_any;
+mod ingest_capture;
+mod intake;
+mod licences;
+mod lossless;
+mod mesh_fuzz;
+mod mesh_round_trip;
+mod mqtt;
+mod mqtt_replay;
 mod support;
+mod tidy;
 mod upgrade;
+mod vectors;
+mod write;

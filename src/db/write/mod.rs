@@ -1,12 +1,32 @@
-//! The one connection that writes.
+//! The one connection that writes: groups of records, and bounded steps of migrations.
+//!
+//! A group is one `BEGIN IMMEDIATE` transaction (004-30, HZ 20): all that one reception leaves in
+//! the tables is there or nothing of it. The writer never depends on a migration (decision 16).
 
-use std::path::PathBuf;
+mod group;
+mod nodes;
+mod observations;
+mod observers;
+mod others;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
+mod transmissions;
 
-use rusqlite::Connection;
+use std::ops::AddAssign;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rusqlite::{Connection, TransactionBehavior};
+
+use self::group::Group;
+use super::counters;
 use super::error::{DbError, Doing};
 use super::lock::WriterLock;
 use super::open::OpenOptions;
+use super::schema::DEDUP_INDEX;
+use super::upgrade;
+use crate::ingest::reception::Record;
 
 /// The only read-write connection of a process (the checkpointer's aside). It belongs to one
 /// thread at a time.
@@ -15,7 +35,106 @@ pub struct WriteConnection {
     pub(super) conn: Connection,
     pub(super) options: OpenOptions,
     path: PathBuf,
+    tables: KnownTables,
+    durability: Durability,
+    data_version: Option<i64>,
     _lock: WriterLock,
+}
+
+/// When a commit returns, what is certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// It survives a power cut (`synchronous=FULL`): groups that are acknowledged to a broker.
+    Full,
+    /// It survives our death, and the next synced commit makes it durable (`NORMAL`): migrations.
+    Normal,
+}
+
+/// What the writer must know of the tables' present shape.
+#[derive(Clone, Debug, Default)]
+struct KnownTables {
+    has_dedup_index: bool,
+    /// Copies one row of `inactive_nodes` into `nodes` by the names of the columns they share: an
+    /// upgraded table has them in another order (HZ 14).
+    move_back_sql: String,
+}
+
+/// What a group became.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// One per record, in the same order.
+    pub outcomes: Vec<Outcome>,
+    /// What was counted while writing.
+    pub counts: WriteCounts,
+    /// How long the write lock was held.
+    pub hold: Duration,
+    /// Pages that the group added to the WAL.
+    pub wal_pages: u32,
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A packet's reception is stored.
+    Packet(StoredPacket),
+    /// Stored, and nothing more to say: a status, a refused advert, a client's reception.
+    Kept,
+    /// Not stored because of its own values, and why; the others of its group are.
+    Failed(String),
+}
+
+/// Where a packet's reception is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPacket {
+    /// `transmissions.id`.
+    pub transmission_id: i64,
+    /// `observations.id`: of the earlier row if this is a repetition.
+    pub observation_id: i64,
+    /// Observations of the transmission, this one included.
+    pub observation_count: i64,
+    /// Whether the packet had not been heard before.
+    pub is_new_transmission: bool,
+    /// Whether a row was added; `false` for a repetition by the same observer over the same path.
+    pub is_new_observation: bool,
+    /// `transmissions.first_seen` as it now stands.
+    pub first_seen: String,
+}
+
+/// The counters of spec §4.1, of one group or summed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriteCounts {
+    /// New transmissions.
+    pub tx_inserted: u64,
+    /// Packets whose hash was there already.
+    pub tx_dupes: u64,
+    /// Observations stored, repetitions that only filled gaps included.
+    pub obs_inserted: u64,
+    /// Valid adverts stored.
+    pub node_upserts: u64,
+    /// Packets and status reports stored.
+    pub observer_upserts: u64,
+    /// Records that could not be stored because of their own values.
+    pub write_errors: u64,
+    /// Refused adverts stored in `dropped_packets`.
+    pub sig_drops: u64,
+    /// Groups committed.
+    pub wal_commits: u64,
+    /// Groups before which somebody else had written to the database (decision 10).
+    pub foreign_writes: u64,
+}
+
+impl AddAssign for WriteCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.tx_inserted += other.tx_inserted;
+        self.tx_dupes += other.tx_dupes;
+        self.obs_inserted += other.obs_inserted;
+        self.node_upserts += other.node_upserts;
+        self.observer_upserts += other.observer_upserts;
+        self.write_errors += other.write_errors;
+        self.sig_drops += other.sig_drops;
+        self.wal_commits += other.wal_commits;
+        self.foreign_writes += other.foreign_writes;
+    }
 }
 
 impl WriteConnection {
@@ -24,13 +143,77 @@ impl WriteConnection {
         options: &OpenOptions,
         path: PathBuf,
         lock: WriterLock,
-    ) -> Self {
-        Self { conn, options: options.clone(), path, _lock: lock }
+    ) -> Result<Self, DbError> {
+        let tables = KnownTables::read(&conn)?;
+        let (options, durability, data_version) = (options.clone(), Durability::Normal, None);
+        Ok(Self { conn, options, path, tables, durability, data_version, _lock: lock })
     }
 
     /// The database file, links followed.
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Stores a group in one durable transaction. A group may be sent again, whole or in part:
+    /// a reception that is stored already adds no row.
+    ///
+    /// # Errors
+    /// The disk is full, read-only or failing, the database locked by another process or damaged:
+    /// nothing of the group is stored, and the same group may be sent again
+    /// ([`DbError::is_transient`]). A record that cannot be stored because of its own values is no
+    /// error: it becomes [`Outcome::Failed`].
+    pub fn commit(&mut self, records: &[Record]) -> Result<Commit, DbError> {
+        if records.is_empty() {
+            return Ok(Commit::default());
+        }
+        self.set_durability(Durability::Full)?;
+        match self.commit_group(records, false) {
+            Err(error) if error.is_fault_of_record() => self.commit_group(records, true),
+            other => other,
+        }
+    }
+
+    /// `is_isolated`: each record behind a savepoint of its own, so that one that fails takes
+    /// nothing with it. Slower, so only after a group has failed.
+    fn commit_group(&mut self, records: &[Record], is_isolated: bool) -> Result<Commit, DbError> {
+        let clock = &self.options.clock;
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .doing("begin a group of records")?;
+        let (started, pages) = (clock.monotonic(), counters::pages_written(&tx));
+        let version = data_version(&tx)?;
+        let is_foreign = self.data_version.is_some_and(|known| known != version);
+        if is_foreign {
+            self.tables = KnownTables::read(&tx)?;
+        }
+        let mut group = Group::new(&tx, &self.tables, &self.options);
+        let outcomes = group.write_all(records, is_isolated)?;
+        let mut counts = group.counts;
+        tx.commit().doing("commit a group of records")?;
+        self.data_version = Some(version);
+        counts.wal_commits = 1;
+        counts.foreign_writes = u64::from(is_foreign);
+        let hold = clock.monotonic().saturating_sub(started);
+        Ok(Commit { outcomes, counts, hold, wal_pages: counters::pages_since(&self.conn, pages) })
+    }
+
+    /// Must be called outside a transaction: inside, SQLite ignores the pragma.
+    pub(super) fn set_durability(&mut self, durability: Durability) -> Result<(), DbError> {
+        if self.durability != durability {
+            let level = if durability == Durability::Full { "FULL" } else { "NORMAL" };
+            self.conn
+                .pragma_update(None, "synchronous", level)
+                .doing("choose how durable the next commit is")?;
+            self.durability = durability;
+        }
+        Ok(())
+    }
+
+    /// Looks again at what a migration may have changed.
+    pub(super) fn reread_tables(&mut self) -> Result<(), DbError> {
+        self.tables = KnownTables::read(&self.conn)?;
+        Ok(())
     }
 
     /// Moves the whole WAL into the database, cuts it to nothing and closes. Readers may still
@@ -46,4 +229,32 @@ impl WriteConnection {
         self.conn.close().map_err(|(_, source)| source).doing("close the database")?;
         last
     }
+}
+
+impl KnownTables {
+    fn read(conn: &Connection) -> Result<Self, DbError> {
+        let sql = "SELECT a.name FROM pragma_table_info(?1) a \
+                   JOIN pragma_table_info('inactive_nodes') b ON a.name = b.name ORDER BY a.cid";
+        let shared = upgrade::texts(conn, sql, "nodes")?;
+        let quoted: Vec<String> = shared.iter().map(|name| quote_name(name)).collect();
+        let columns = quoted.join(", ");
+        let move_back_sql = format!(
+            "INSERT OR IGNORE INTO nodes ({columns}) SELECT {columns} FROM inactive_nodes \
+             WHERE public_key = ?1"
+        );
+        let has_dedup_index = upgrade::index_names(conn)?.contains(DEDUP_INDEX);
+        Ok(Self { has_dedup_index, move_back_sql })
+    }
+}
+
+/// An SQL identifier, whatever the column that we do not know is called.
+fn quote_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A number that changes when another connection has committed.
+fn data_version(conn: &Connection) -> Result<i64, DbError> {
+    conn.prepare_cached("PRAGMA data_version")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+        .doing("look whether somebody else has written")
 }

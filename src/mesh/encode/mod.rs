@@ -142,8 +142,8 @@ impl Route {
 }
 
 /// Returns the frame as a repeater with this key sends it on: its hash appended to a flood's
-/// path. `None` if it would not: the path is full, the packet is no flood, or the repeater is
-/// already in its path.
+/// path. `None` if it would not: the packet is no flood or the path is full. That a repeater
+/// sends a packet on only once is its own business (by content hash).
 ///
 /// # Errors
 /// [`EncodeError::NotAFrame`].
@@ -153,7 +153,7 @@ pub fn relay(frame: &[u8], relay_key: &[u8; 32]) -> Result<Option<Vec<u8>>, Enco
     let hash = &relay_key[..hash_size];
     let is_full = packet.path.hop_count() == HOPS_MAX
         || packet.path.bytes().len() + hash_size > PATH_BYTES_MAX;
-    if !packet.header.route.is_flood() || is_full || packet.path.hops().any(|hop| hop == hash) {
+    if !packet.header.route.is_flood() || is_full {
         return Ok(None);
     }
     let route = Route {

@@ -183,9 +183,10 @@ impl Advert {
         }
     }
 
-    /// Reads what follows a sensor's name. NULs are padding as long as more than the four bytes
-    /// of telemetry follow, so that a battery of 0x..00 mV keeps its low byte.
-    fn read_telemetry(&mut self, mut rest: &[u8]) {
+    /// Reads what follows a sensor's name. NULs behind its end are padding as long as more than
+    /// the four bytes of telemetry follow, so that a battery of 0x..00 mV keeps its low byte.
+    fn read_telemetry(&mut self, behind_name: &[u8]) {
+        let Some((_, mut rest)) = behind_name.split_first() else { return };
         while let [0, after @ ..] = rest
             && after.len() >= TELEMETRY_BYTES
         {

@@ -6,17 +6,18 @@
 //!  GRP_DATA   0 data_type u16  2 data_len  3 data
 //! ```
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{DecodedPayload, u16_at, u32_at};
 use crate::mesh::channel::{ChannelKeys, Sealed};
 use crate::mesh::header::PayloadType;
-use crate::mesh::hex_text::{Hex, HexBytes, UpperHex};
+use crate::mesh::hex_text::{Hex, HexBytes, UpperHexByte};
 
 /// Below this the original does not even try a key.
 const CIPHERTEXT_BYTES_MIN: usize = 5;
-const TEXT_OFFSET: usize = 5;
-const DATA_OFFSET: usize = 3;
+const TEXT: usize = 5;
+const DATA_LEN: usize = 2;
+const DATA: usize = 3;
 const CONTROL_CHARACTERS_MAX: usize = 2;
 /// Where the `": "` behind a sender's name may stand.
 const SENDER_BYTES: std::ops::RangeInclusive<usize> = 1..=49;
@@ -35,7 +36,7 @@ pub struct SealedGroup {
     /// First byte of SHA-256 over the channel's key.
     #[serde(skip_serializing_if = "super::is_zero_u8")]
     pub channel_hash: u8,
-    channel_hash_hex: HashHex,
+    channel_hash_hex: UpperHexByte,
     /// `no_key` (we have none, or too short to try) or `decryption_failed`.
     pub decryption_status: &'static str,
 }
@@ -56,7 +57,7 @@ pub struct ChannelText {
     /// First byte of SHA-256 over the channel's key.
     #[serde(skip_serializing_if = "super::is_zero_u8")]
     pub channel_hash: u8,
-    channel_hash_hex: HashHex,
+    channel_hash_hex: UpperHexByte,
     decryption_status: &'static str,
     /// The channel's name; `Public` for the built-in one.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -82,7 +83,7 @@ pub struct ChannelData {
     /// First byte of SHA-256 over the channel's key.
     #[serde(skip_serializing_if = "super::is_zero_u8")]
     pub channel_hash: u8,
-    channel_hash_hex: HashHex,
+    channel_hash_hex: UpperHexByte,
     decryption_status: &'static str,
     /// The channel's name.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -110,7 +111,7 @@ pub(super) fn read_text(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedP
     Some(DecodedPayload::ChannelText(ChannelText {
         kind: "CHAN",
         channel_hash: sealed.hash,
-        channel_hash_hex: HashHex(sealed.hash),
+        channel_hash_hex: UpperHexByte(sealed.hash),
         decryption_status: "decrypted",
         channel: channel.to_owned(),
         text: message.text,
@@ -122,29 +123,21 @@ pub(super) fn read_text(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedP
 pub(super) fn read_data(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedPayload> {
     let sealed = split(bytes)?;
     let opened = is_worth_trying(&sealed)
-        .then(|| channels.open(&sealed, |plaintext| Some(plaintext.to_vec())))
+        .then(|| channels.open(&sealed, |text| Some(read_blob(text))))
         .flatten();
-    let Some((channel, plaintext)) = opened else {
+    let Some((channel, blob)) = opened else {
         return Some(still_sealed(PayloadType::GrpData, &sealed, channels));
-    };
-    let data_type = u16_at(&plaintext, 0);
-    let data_len = plaintext.get(2).copied();
-    let data = data_len.and_then(|length| plaintext[DATA_OFFSET..].get(..usize::from(length)));
-    let error = match (data_len, data) {
-        (None, _) => Some("inner too short"),
-        (_, None) => Some("inner data_len exceeds buffer"),
-        _ => None,
     };
     Some(DecodedPayload::ChannelData(ChannelData {
         kind: PayloadType::GrpData.name(),
         channel_hash: sealed.hash,
-        channel_hash_hex: HashHex(sealed.hash),
+        channel_hash_hex: UpperHexByte(sealed.hash),
         decryption_status: "decrypted",
         channel: channel.to_owned(),
-        data_type,
-        data_len,
-        data: data.map(HexBytes::from).unwrap_or_default(),
-        error,
+        data_type: blob.data_type,
+        data_len: blob.data_len,
+        data: blob.data,
+        error: blob.error,
     }))
 }
 
@@ -168,9 +161,28 @@ fn still_sealed(
         mac: Hex(sealed.mac),
         encrypted_data: HexBytes::from(sealed.ciphertext),
         channel_hash: sealed.hash,
-        channel_hash_hex: HashHex(sealed.hash),
+        channel_hash_hex: UpperHexByte(sealed.hash),
         decryption_status: if is_tried { "decryption_failed" } else { "no_key" },
     })
+}
+
+struct Blob {
+    data_type: Option<u16>,
+    data_len: Option<u8>,
+    data: HexBytes,
+    error: Option<&'static str>,
+}
+
+fn read_blob(plaintext: &[u8]) -> Blob {
+    let data_type = u16_at(plaintext, 0);
+    let data_len = plaintext.get(DATA_LEN).copied();
+    let data = data_len.and_then(|length| plaintext[DATA..].get(..usize::from(length)));
+    let error = match (data_len, data) {
+        (None, _) => Some("inner too short"),
+        (_, None) => Some("inner data_len exceeds buffer"),
+        _ => None,
+    };
+    Blob { data_type, data_len, data: data.map(HexBytes::from).unwrap_or_default(), error }
 }
 
 struct Message {
@@ -182,7 +194,7 @@ struct Message {
 /// `None` if the plaintext is no text: then the key was not the right one.
 fn read_message(plaintext: &[u8]) -> Option<Message> {
     let timestamp = u32_at(plaintext, 0)?;
-    let text = plaintext.get(TEXT_OFFSET..)?;
+    let text = plaintext.get(TEXT..)?;
     let end = text.iter().position(|&b| b == 0).unwrap_or(text.len());
     let text = str::from_utf8(&text[..end]).ok()?;
     if text.chars().filter(|&c| is_suspicious(c)).count() > CONTROL_CHARACTERS_MAX {
@@ -206,15 +218,5 @@ fn split_sender(text: &str) -> (&str, &str) {
             (sender, message)
         }
         _ => ("", text),
-    }
-}
-
-/// The channel hash as two upper-case hex digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct HashHex(u8);
-
-impl Serialize for HashHex {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        UpperHex(&[self.0]).serialize(serializer)
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::mesh::header::PayloadType;
-use crate::mesh::hex_text::{HexBytes, UpperHex};
+use crate::mesh::hex_text::{HexBytes, UpperHexByte};
 
 /// RAW_CUSTOM: an application's own bytes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,8 +15,8 @@ pub struct RawCustom {
     #[serde(skip_serializing_if = "HexBytes::is_empty")]
     pub raw: HexBytes,
     raw_length: usize,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    first_byte_tag: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_byte_tag: Option<UpperHexByte>,
 }
 
 impl RawCustom {
@@ -25,7 +25,7 @@ impl RawCustom {
             kind: PayloadType::RawCustom.name(),
             raw: HexBytes::from(bytes),
             raw_length: bytes.len(),
-            first_byte_tag: UpperHex(&bytes[..bytes.len().min(1)]).to_string(),
+            first_byte_tag: bytes.first().copied().map(UpperHexByte),
         }
     }
 }

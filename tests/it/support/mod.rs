@@ -1,6 +1,11 @@
 //! What tests share: the way to real input and the one door to snapshots.
 #![allow(dead_code)]
 
+pub mod api;
+pub mod broker;
+pub mod ordered_json;
+pub mod process;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;

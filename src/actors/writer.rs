@@ -1,0 +1,134 @@
+//! Writer: the sole owner of the only read-write connection, on a thread of its own.
+//!
+//! ## Messages
+//! | message | answer |
+//! |---|---|
+//! | [`CommitReceptions`] | what became of each record, after one durable transaction |
+//! | [`RunBatch`] | what one bounded step of a migration did |
+//! | [`Close`] | after the last checkpoint; then it ends |
+//!
+//! It blocks its own thread on SQLite and on nothing else; it asks nobody. It tells Live what was
+//! stored. A panic inside a migration's step is that migration's failure; any other panic ends it.
+
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use actix::{Actor, ActorContext, Context, Handler, Message};
+
+use super::lifeline::Lifeline;
+use super::line::Line;
+use super::live::{Announce, Live};
+use crate::db::migrations::{BatchReply, BatchRequest};
+use crate::db::{Commit, DbError, WriteConnection, WriteCounts};
+use crate::ingest::reception::Record;
+
+/// Messages that may wait in the mailbox; senders hold one each (decision 8).
+const MAILBOX_CAPACITY: usize = 64;
+const THREAD_NAME: &CStr = c"writer";
+
+/// The actor. See the module.
+pub struct Writer {
+    connection: Option<WriteConnection>,
+    live: Line<Live>,
+    totals: Arc<WriteTotals>,
+    _lifeline: Lifeline,
+}
+
+/// What was written since the start, readable by anyone without asking.
+#[derive(Debug, Default)]
+pub struct WriteTotals(Mutex<WriteCounts>);
+
+impl WriteTotals {
+    /// Returns a copy.
+    pub fn counts(&self) -> WriteCounts {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn add(&self, counts: &WriteCounts) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += counts.clone();
+    }
+}
+
+impl Writer {
+    /// Makes the actor over a connection that is already open.
+    pub fn new(
+        connection: WriteConnection,
+        live: Line<Live>,
+        totals: Arc<WriteTotals>,
+        lifeline: Lifeline,
+    ) -> Self {
+        Self { connection: Some(connection), live, totals, _lifeline: lifeline }
+    }
+
+    fn connection(&mut self) -> Result<&mut WriteConnection, DbError> {
+        self.connection.as_mut().ok_or(DbError::Closed)
+    }
+
+    fn commit(&mut self, records: &Arc<Vec<Record>>) -> Result<Commit, DbError> {
+        let commit = self.connection()?.commit(records)?;
+        self.totals.add(&commit.counts);
+        let outcomes = Arc::new(commit.outcomes.clone());
+        if !self.live.tell(Announce { records: records.clone(), outcomes }) {
+            tracing::debug!("the live feed is behind, a group was not announced");
+        }
+        Ok(commit)
+    }
+}
+
+impl Actor for Writer {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
+        // Per-component disk I/O is read by thread; the name is what an operator sees in `top -H`.
+        let _ = rustix::thread::set_name(THREAD_NAME);
+    }
+}
+
+/// Asks to write a group of records in one durable transaction. On an error nothing of the group
+/// is stored and the same group may be sent again.
+#[derive(Message)]
+#[rtype(result = "Result<Commit, DbError>")]
+pub struct CommitReceptions {
+    /// The records, in order.
+    pub records: Arc<Vec<Record>>,
+}
+
+impl Handler<CommitReceptions> for Writer {
+    type Result = Result<Commit, DbError>;
+
+    fn handle(&mut self, message: CommitReceptions, _: &mut Context<Self>) -> Self::Result {
+        self.commit(&message.records)
+    }
+}
+
+/// Asks for one bounded step of one migration, in a transaction of its own.
+#[derive(Message)]
+#[rtype(result = "Result<BatchReply, DbError>")]
+pub struct RunBatch(pub BatchRequest);
+
+impl Handler<RunBatch> for Writer {
+    type Result = Result<BatchReply, DbError>;
+
+    fn handle(&mut self, message: RunBatch, _: &mut Context<Self>) -> Self::Result {
+        let connection = self.connection()?;
+        // A transaction that unwinds is rolled back by its own drop.
+        catch_unwind(AssertUnwindSafe(|| connection.run_batch(&message.0)))
+            .unwrap_or_else(|_| Err(DbError::Panicked { migration: message.0.name.clone() }))
+    }
+}
+
+/// Asks to checkpoint and close the connection; the actor ends.
+#[derive(Message)]
+#[rtype(result = "Result<(), DbError>")]
+pub struct Close;
+
+impl Handler<Close> for Writer {
+    type Result = Result<(), DbError>;
+
+    fn handle(&mut self, _: Close, ctx: &mut Context<Self>) -> Self::Result {
+        ctx.stop();
+        self.connection.take().map_or(Ok(()), WriteConnection::close)
+    }
+}

@@ -1,0 +1,373 @@
+//! The checkpointer: moves the WAL into the database from a thread and a connection of its own,
+//! so that the committing thread never pays for it (`design/backfill.md` §7, §10.11).
+//!
+//! | when | what it does |
+//! |---|---|
+//! | 1000 pages of debt, or any debt and nobody writes | `PASSIVE`: waits for nobody, makes nobody wait |
+//! | the WAL is long and writers never leave it a gap | `RESTART`, waiting 50 ms at most |
+//! | nobody writes and the file is above 64 MB | `TRUNCATE`, waiting 50 ms at most |
+//!
+//! The last checkpoint is [`WriteConnection::close`](super::WriteConnection::close)'s, after this
+//! one has stopped.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::{DbError, Doing};
+use crate::clock::Clock;
+
+/// When to do what.
+#[derive(Clone, Debug)]
+pub struct CheckpointOptions {
+    /// Pages in the WAL that are not in the database yet, from which it checkpoints.
+    pub debt_pages_max: u32,
+    /// Length of the WAL from which it asks writers for a gap.
+    pub log_pages_max: u32,
+    /// Size of the WAL file from which it is cut when nobody writes.
+    pub file_bytes_max: u64,
+    /// How long the WAL must not have grown to count as idle.
+    pub idle_after: Duration,
+}
+
+impl Default for CheckpointOptions {
+    fn default() -> Self {
+        Self {
+            debt_pages_max: 1000,
+            log_pages_max: 8000,
+            file_bytes_max: 64 << 20,
+            idle_after: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What the checkpointer saw and did last; anyone may read it at any time.
+#[derive(Debug, Default)]
+pub struct WalGauges {
+    log_pages: AtomicU32,
+    checkpointed_pages: AtomicU32,
+    file_bytes: AtomicU64,
+    checkpoints: AtomicU64,
+    failures: AtomicU64,
+    last_hold_us: AtomicU64,
+    is_blind: AtomicBool,
+}
+
+impl WalGauges {
+    /// Pages in the WAL; `None` if SQLite does not say, which is an alarm and no 0.
+    pub fn log_pages(&self) -> Option<u32> {
+        (!self.is_blind.load(Ordering::Relaxed)).then(|| self.log_pages.load(Ordering::Relaxed))
+    }
+
+    /// Pages in the WAL that are not in the database yet; `None` as above.
+    pub fn debt_pages(&self) -> Option<u32> {
+        let done = self.checkpointed_pages.load(Ordering::Relaxed);
+        self.log_pages().map(|log| log.saturating_sub(done))
+    }
+
+    /// Size of the WAL file: its high-water mark, not what is pending.
+    pub fn file_bytes(&self) -> u64 {
+        self.file_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Checkpoints since the start.
+    pub fn checkpoints(&self) -> u64 {
+        self.checkpoints.load(Ordering::Relaxed)
+    }
+
+    /// Checkpoints that failed since the start; a busy one is no failure.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// How long the last checkpoint took.
+    pub fn last_hold(&self) -> Duration {
+        Duration::from_micros(self.last_hold_us.load(Ordering::Relaxed))
+    }
+}
+
+/// A running checkpointer. Dropped without [`Checkpointer::stop`] it stops too, unwaited for.
+#[derive(Debug)]
+pub struct Checkpointer {
+    gauges: Arc<WalGauges>,
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Checkpointer {
+    /// Opens a connection to the database at `path`, which must be in WAL mode, and starts the
+    /// thread `checkpointer`.
+    ///
+    /// # Errors
+    /// The database cannot be opened or the thread not be started.
+    pub fn start(path: &Path, options: CheckpointOptions, clock: Clock) -> Result<Self, DbError> {
+        let mut keeper = Keeper::open(path, options, clock)?;
+        let gauges = keeper.gauges.clone();
+        let (stop, stopped) = bounded(1);
+        let thread = std::thread::Builder::new()
+            .name("checkpointer".to_owned())
+            .spawn(move || keeper.run(&stopped))
+            .map_err(|source| DbError::File { path: path.to_owned(), source })?;
+        Ok(Self { gauges, stop, thread })
+    }
+
+    /// What it saw and did last.
+    pub fn gauges(&self) -> Arc<WalGauges> {
+        self.gauges.clone()
+    }
+
+    /// Stops and waits for the checkpoint that may be under way. Returns whether the thread had
+    /// lived until then.
+    pub fn stop(self) -> bool {
+        drop(self.stop);
+        self.thread.join().is_ok()
+    }
+}
+
+const LOOK_WHILE_GROWING: Duration = Duration::from_millis(20);
+const LOOK_WHILE_QUIET: Duration = Duration::from_millis(250);
+const WAIT_MAX: Duration = Duration::from_millis(50);
+
+/// The work, without the thread.
+struct Keeper {
+    conn: Connection,
+    wal_path: PathBuf,
+    options: CheckpointOptions,
+    clock: Clock,
+    gauges: Arc<WalGauges>,
+    log_pages: u32,
+    grown_at: Duration,
+    is_failing: bool,
+}
+
+impl Keeper {
+    fn open(path: &Path, options: CheckpointOptions, clock: Clock) -> Result<Self, DbError> {
+        let failed = |source| DbError::OpenDatabase { path: path.to_owned(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
+        conn.busy_timeout(WAIT_MAX).map_err(failed)?;
+        conn.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
+        let mut wal_path = path.as_os_str().to_owned();
+        wal_path.push("-wal");
+        let grown_at = clock.monotonic();
+        let keeper = Self {
+            conn,
+            wal_path: wal_path.into(),
+            options,
+            clock,
+            gauges: Arc::default(),
+            log_pages: 0,
+            grown_at,
+            is_failing: false,
+        };
+        keeper.read_once()?;
+        Ok(keeper)
+    }
+
+    /// A connection that has never read knows of no WAL: it would checkpoint nothing, silently.
+    fn read_once(&self) -> Result<(), DbError> {
+        self.conn
+            .query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))
+            .doing("read the database before the first checkpoint")
+    }
+
+    fn run(&mut self, stopped: &Receiver<()>) {
+        let mut pause = LOOK_WHILE_QUIET;
+        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
+            let log_pages = self.log_pages;
+            self.tell(|keeper| keeper.look());
+            let is_growing = self.log_pages != log_pages;
+            pause = if is_growing { LOOK_WHILE_GROWING } else { LOOK_WHILE_QUIET };
+        }
+    }
+
+    /// Counts a failure and logs the first of a row.
+    fn tell(&mut self, look: impl FnOnce(&mut Self) -> Result<(), DbError>) {
+        match look(self) {
+            Ok(()) => self.is_failing = false,
+            Err(error) => {
+                self.gauges.failures.fetch_add(1, Ordering::Relaxed);
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::warn!(%error, cause = ?error, "the checkpointer fails, the WAL grows");
+                }
+            }
+        }
+    }
+
+    fn look(&mut self) -> Result<(), DbError> {
+        let now = self.clock.monotonic();
+        let Some((log, done)) = self.count()? else { return Ok(()) };
+        if log != self.log_pages {
+            (self.log_pages, self.grown_at) = (log, now);
+        }
+        let is_idle = now.saturating_sub(self.grown_at) >= self.options.idle_after;
+        let debt = log.saturating_sub(done);
+        if debt >= self.options.debt_pages_max || (is_idle && debt > 0) {
+            self.checkpoint(Mode::Passive)?;
+        }
+        if is_idle && self.gauges.file_bytes() > self.options.file_bytes_max {
+            self.checkpoint(Mode::Truncate)?;
+        } else if log > self.options.log_pages_max {
+            self.checkpoint(Mode::Restart)?;
+        }
+        Ok(())
+    }
+
+    /// Pages in the WAL and pages of them that are in the database.
+    fn count(&self) -> Result<Option<(u32, u32)>, DbError> {
+        const ACTION: &str = "look at the WAL";
+        let noop = || self.conn.wal_checkpoint_v2(Some("main"), CheckpointMode::NOOP).doing(ACTION);
+        let mut counts = noop()?;
+        if counts.0 < 0 {
+            self.read_once()?;
+            counts = noop()?;
+        }
+        Ok(self.publish(counts))
+    }
+
+    fn publish(&self, counts: (i32, i32)) -> Option<(u32, u32)> {
+        let pages = u32::try_from(counts.0).ok().zip(u32::try_from(counts.1).ok());
+        let gauges = &self.gauges;
+        gauges.is_blind.store(pages.is_none(), Ordering::Relaxed);
+        let (log, done) = pages?;
+        gauges.log_pages.store(log, Ordering::Relaxed);
+        gauges.checkpointed_pages.store(done, Ordering::Relaxed);
+        let bytes = std::fs::metadata(&self.wal_path).map_or(0, |file| file.len());
+        gauges.file_bytes.store(bytes, Ordering::Relaxed);
+        Some((log, done))
+    }
+
+    fn checkpoint(&mut self, mode: Mode) -> Result<(), DbError> {
+        let started = self.clock.monotonic();
+        // The pragma tells the counts even if it was busy; the safe function drops them then.
+        let counts = self
+            .conn
+            .query_row(mode.sql(), [], |row| Ok((row.get(1)?, row.get(2)?)))
+            .doing("move the WAL into the database")?;
+        let hold = self.clock.monotonic().saturating_sub(started);
+        let hold_us = u64::try_from(hold.as_micros()).unwrap_or(u64::MAX);
+        self.gauges.last_hold_us.store(hold_us, Ordering::Relaxed);
+        self.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
+        self.publish(counts);
+        Ok(())
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Passive,
+    Restart,
+    Truncate,
+}
+
+impl Mode {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Passive => "PRAGMA wal_checkpoint(PASSIVE)",
+            Self::Restart => "PRAGMA wal_checkpoint(RESTART)",
+            Self::Truncate => "PRAGMA wal_checkpoint(TRUNCATE)",
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::db::{OpenOptions, WriteConnection, open};
+
+    struct Bench {
+        _folder: tempfile::TempDir,
+        writer: WriteConnection,
+        keeper: Keeper,
+        clock: Clock,
+    }
+
+    fn bench(options: CheckpointOptions) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mesh.db");
+        let clock = Clock::manual(0);
+        let writer = open(&path, &OpenOptions::new(clock.clone())).unwrap().writer;
+        let keeper = Keeper::open(&path, options, clock.clone()).unwrap();
+        Bench { _folder: folder, writer, keeper, clock }
+    }
+
+    impl Bench {
+        fn write(&self, bytes: usize) {
+            let sql = "INSERT INTO dropped_packets (reason, raw_hex) VALUES ('x', randomblob(?1))";
+            self.writer.conn.execute(sql, [bytes]).unwrap();
+        }
+
+        fn look(&mut self) -> (u32, u32) {
+            self.keeper.look().unwrap();
+            let gauges = &self.keeper.gauges;
+            (gauges.log_pages().unwrap(), gauges.debt_pages().unwrap())
+        }
+    }
+
+    #[test]
+    fn debt_is_paid_when_it_is_large_or_nobody_writes() {
+        let mut bench = bench(CheckpointOptions { debt_pages_max: 100, ..Default::default() });
+        bench.look();
+        bench.clock.advance_ms(5_000);
+        bench.look();
+        bench.write(200_000);
+        let (log, debt) = bench.look();
+        assert!(debt > 40 && debt < 100 && log >= debt, "a small debt may wait: {debt}");
+        bench.write(400_000);
+        assert_eq!(bench.look().1, 0, "a large one may not");
+        bench.write(4_000);
+        assert!(bench.look().1 > 0);
+        bench.clock.advance_ms(2_000);
+        assert_eq!(bench.look().1, 0, "when nobody writes none is left");
+    }
+
+    #[test]
+    fn an_idle_wal_file_is_cut_and_a_reader_cannot_hold_it_up_for_long() {
+        let options = CheckpointOptions { file_bytes_max: 100_000, ..Default::default() };
+        let mut bench = bench(options);
+        bench.write(400_000);
+        bench.look();
+        assert!(bench.keeper.gauges.file_bytes() > 100_000);
+        let reader = Connection::open(bench.writer.path()).unwrap();
+        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM nodes").unwrap();
+        bench.write(4_000);
+        bench.look();
+        bench.clock.advance_ms(10_000);
+        assert!(bench.look().0 > 0, "the reader still needs it");
+        reader.execute_batch("COMMIT").unwrap();
+        bench.clock.advance_ms(10_000);
+        bench.look();
+        assert_eq!(bench.keeper.gauges.file_bytes(), 0);
+    }
+
+    #[test]
+    fn a_long_wal_starts_again_though_writers_go_on() {
+        let mut bench = bench(CheckpointOptions { log_pages_max: 200, ..Default::default() });
+        bench.write(1_200_000);
+        assert!(bench.look().0 > 200);
+        bench.write(4_000);
+        assert!(bench.look().0 < 20, "written from the beginning of the WAL");
+    }
+
+    #[test]
+    fn the_thread_is_named_and_ends_when_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mesh.db");
+        let clock = Clock::system();
+        let database = open(&path, &OpenOptions::new(clock.clone())).unwrap();
+        let checkpointer = Checkpointer::start(&path, CheckpointOptions::default(), clock).unwrap();
+        assert_eq!(checkpointer.thread.thread().name(), Some("checkpointer"));
+        assert_eq!(checkpointer.gauges().failures(), 0);
+        assert!(checkpointer.stop());
+        database.writer.close().unwrap();
+        let wal = format!("{}-wal", path.display());
+        assert!(!Path::new(&wal).exists(), "the last one out leaves no WAL");
+    }
+}

@@ -1,0 +1,130 @@
+//! Changes of old rows, in bounded steps, each step with its cursor in one transaction.
+//!
+//! A migration walks a key range in ascending order and may end by building an index. Its cursor,
+//! counters and rows commit together (`design/backfill.md` §10.5), so that a kill at any moment
+//! loses or repeats nothing; the upper bound is fixed when it begins (§10.4), because new rows are
+//! written in the new form from the first moment. Nothing here waits, sleeps or decides the pace.
+//!
+//! Where a migration stands is kept in `_migration_runs`, which is ours; `_async_migrations` and
+//! `_migrations` say it in the original's words (decisions 17 and 19).
+
+mod batch;
+mod list;
+mod nodes;
+mod observations;
+mod registry;
+mod runs;
+mod transmissions;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+pub use self::list::{MigrationStatus, list_migrations};
+pub use self::registry::MIGRATIONS;
+pub(super) use self::runs::register;
+use super::error::DbError;
+
+/// One change of old rows.
+#[derive(Debug)]
+pub struct Migration {
+    /// Its name in `_async_migrations`; the original's where it has one.
+    pub name: &'static str,
+    /// The rows to walk before the index is built, if any.
+    pub walk: Option<Walk>,
+    /// The index that is built at the end, if any, in one step (decision 18).
+    pub index: Option<&'static str>,
+    /// The name that the original records in `_migrations` when it has done the same.
+    pub recorded_as: Option<&'static str>,
+    /// On which databases there is anything to do.
+    pub applies: Applies,
+}
+
+/// A walk over the rows of one table in ascending order of a key.
+#[derive(Debug)]
+pub struct Walk {
+    /// The table.
+    pub table: &'static str,
+    /// The column that orders the walk and bounds its steps; it has an index or is the rowid.
+    pub key: &'static str,
+    /// A condition that an index answers, so that only these rows are walked; usually empty.
+    pub only: &'static str,
+    /// Changes all rows whose key lies in the range and returns how many it changed. Running it
+    /// again on the same range changes nothing.
+    pub apply: fn(&Connection, KeyRange) -> Result<u64, DbError>,
+}
+
+/// Keys of one step, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRange {
+    /// The lowest.
+    pub first: i64,
+    /// The highest.
+    pub last: i64,
+}
+
+/// Where a migration applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applies {
+    /// Everywhere.
+    Always,
+    /// Where regions are configured.
+    WithRegions,
+    /// Where observations still name their observer by text (spec §1.10, v2).
+    WithTextObservers,
+}
+
+/// Asks for one step of one migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchRequest {
+    /// A name of [`MIGRATIONS`].
+    pub name: String,
+    /// Rows to walk at most; 0 counts as 1. A step that builds an index knows no rows.
+    pub rows_max: u64,
+}
+
+/// What a step did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchReply {
+    /// The migration's name.
+    pub name: &'static str,
+    /// Whether there is more to do.
+    pub state: BatchState,
+    /// Rows that this step changed.
+    pub rows_changed: u64,
+    /// Rows that this step looked at.
+    pub rows_scanned: u64,
+    /// Rows that all steps of this run looked at.
+    pub rows_done: u64,
+    /// What `rows_done` will be at the end: an estimate from the span of keys, exact at the end.
+    pub rows_total: u64,
+    /// The last key that is done; `None` before the first and when an index is built.
+    pub cursor: Option<i64>,
+    /// How long the write lock was held.
+    pub hold: Duration,
+    /// Pages that the step added to the WAL.
+    pub wal_pages: u32,
+}
+
+/// Whether a migration goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchState {
+    /// Ask again.
+    More,
+    /// It is finished and recorded.
+    Done,
+}
+
+/// Finds a migration by its name.
+///
+/// # Errors
+/// [`DbError::UnknownMigration`].
+pub fn find(name: &str) -> Result<&'static Migration, DbError> {
+    MIGRATIONS
+        .iter()
+        .find(|migration| migration.name == name)
+        .ok_or_else(|| DbError::UnknownMigration { name: name.to_owned() })
+}

@@ -1,0 +1,114 @@
+//! The list of all migrations, in the order in which they run: first what the writer and the other
+//! migrations need, walks before the indexes that they would otherwise keep up to date.
+
+use super::{Applies, KeyRange, Migration, Walk, nodes, observations, transmissions};
+use crate::db::error::DbError;
+use crate::db::schema::DEDUP_INDEX;
+
+type Apply = fn(&rusqlite::Connection, KeyRange) -> Result<u64, DbError>;
+
+/// Every migration, in order.
+pub const MIGRATIONS: &[Migration] = &[
+    build("idx_observations_transmission_id"),
+    build("idx_transmissions_hash"),
+    build("idx_inactive_nodes_last_seen"),
+    build("idx_tx_last_seen_zero"),
+    build("idx_observations_tx_ts"),
+    Migration {
+        name: "cleanup_legacy_null_hash_ts",
+        walk: walk("transmissions", transmissions::delete_unusable),
+        ..recorded("cleanup_legacy_null_hash_ts")
+    },
+    Migration {
+        applies: Applies::WithTextObservers,
+        walk: walk("observations", observations::resolve_text_observers),
+        ..unrecorded("observations_observer_idx_v1")
+    },
+    Migration {
+        walk: Some(Walk {
+            table: "transmissions",
+            key: "id",
+            only: "last_seen = 0",
+            apply: transmissions::fill_last_seen,
+        }),
+        ..unrecorded("tx_last_seen_backfill_v1")
+    },
+    build("idx_transmissions_first_seen"),
+    build("idx_transmissions_payload_type"),
+    Migration { index: Some("idx_observations_timestamp"), ..unrecorded("obs_timestamp_index_v1") },
+    build("idx_observations_observer_idx"),
+    Migration {
+        walk: walk("observations", observations::fill_paths),
+        ..recorded("backfill_path_json_from_raw_hex_v1")
+    },
+    Migration {
+        walk: Some(Walk {
+            table: "observations",
+            key: "transmission_id",
+            only: "",
+            apply: observations::merge_duplicates,
+        }),
+        index: Some(DEDUP_INDEX),
+        ..unrecorded("observations_dedup_v1")
+    },
+    Migration {
+        walk: walk("transmissions", transmissions::fill_from_pubkey),
+        index: Some("idx_transmissions_from_pubkey"),
+        ..unrecorded("backfill_from_pubkey_v1")
+    },
+    Migration { walk: walk("nodes", nodes::lower_keys), ..unrecorded("nodes_lower_case_keys_v1") },
+    Migration { walk: walk("nodes", nodes::count_adverts), ..recorded("advert_count_unique_v1") },
+    Migration {
+        walk: walk("transmissions", transmissions::fill_channel_hash),
+        ..recorded("channel_hash_v1")
+    },
+    Migration {
+        walk: walk("transmissions", transmissions::raise_public),
+        index: Some("idx_tx_channel_hash"),
+        ..recorded("channel_hash_casing_v1")
+    },
+    build("idx_tx_scope_name"),
+    Migration {
+        applies: Applies::WithRegions,
+        walk: walk("nodes", nodes::fill_default_scope),
+        ..recorded("backfill_default_scope_v1")
+    },
+    Migration {
+        walk: walk("observers", nodes::make_noise_floor_real),
+        ..recorded("noise_floor_real_v1")
+    },
+    Migration {
+        walk: walk("observers", nodes::fill_last_packet_at),
+        ..recorded("observers_last_packet_at_v1")
+    },
+    build("idx_nodes_last_seen"),
+    build("idx_nodes_foreign_advert"),
+    build("idx_observers_last_seen"),
+    build("idx_observer_metrics_timestamp"),
+    build("idx_dropped_observer"),
+    build("idx_dropped_node"),
+    build("idx_client_recept_heard_geo"),
+    build("idx_client_recept_latlon"),
+    build("idx_client_recept_rxat"),
+    Migration {
+        index: Some("idx_observations_observer_idx_timestamp"),
+        ..unrecorded("obs_observer_ts_idx_v1")
+    },
+];
+
+/// A migration that only builds an index and is called like it.
+const fn build(index: &'static str) -> Migration {
+    Migration { index: Some(index), ..unrecorded(index) }
+}
+
+const fn unrecorded(name: &'static str) -> Migration {
+    Migration { name, walk: None, index: None, recorded_as: None, applies: Applies::Always }
+}
+
+const fn recorded(name: &'static str) -> Migration {
+    Migration { recorded_as: Some(name), ..unrecorded(name) }
+}
+
+const fn walk(table: &'static str, apply: Apply) -> Option<Walk> {
+    Some(Walk { table, key: "rowid", only: "", apply })
+}

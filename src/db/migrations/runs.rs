@@ -1,0 +1,327 @@
+//! Where each migration stands: our own `_migration_runs`, and the original's two tables.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+
+use super::{Applies, MIGRATIONS, Migration, Walk, find};
+use crate::clock;
+use crate::db::error::{DbError, Doing};
+use crate::db::open::OpenOptions;
+use crate::db::schema::DEDUP_INDEX;
+use crate::db::upgrade;
+use crate::db::write::{Durability, WriteConnection};
+
+/// The error text of a run that an operator has cancelled: it is not begun again by itself.
+pub const CANCELLED: &str = "cancelled by operator";
+
+const BOOKKEEPING: &str = "keep the books of a migration";
+
+/// A row of `_migration_runs`. The walk is over when `next_key` has passed `upper_key`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The lowest key that is not done. Ids may be negative (decision 21).
+    pub(super) next_key: i64,
+    /// The highest key when the run began; later rows are new enough.
+    pub(super) upper_key: i64,
+    pub(super) rows_scanned: u64,
+    pub(super) rows_changed: u64,
+    pub(super) rows_total: u64,
+}
+
+impl Run {
+    /// Reads the run, or begins it.
+    pub(super) fn load_or_begin(
+        tx: &Connection,
+        migration: &Migration,
+        now_s: i64,
+    ) -> Result<Self, DbError> {
+        let sql = "SELECT r.next_key, r.upper_key, r.rows_scanned, r.rows_changed, a.rows_total \
+                   FROM _migration_runs r JOIN _async_migrations a USING (name) WHERE r.name = ?1";
+        let stored = tx
+            .prepare_cached(sql)
+            .and_then(|mut row| row.query_row([migration.name], Self::read).optional())
+            .doing(BOOKKEEPING)?;
+        if let Some(run) = stored {
+            return Ok(run);
+        }
+        set_pending(tx, migration.name, now_s)?;
+        Self::begin(tx, migration)
+    }
+
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            next_key: row.get(0)?,
+            upper_key: row.get(1)?,
+            rows_scanned: row.get(2)?,
+            rows_changed: row.get(3)?,
+            rows_total: row.get(4)?,
+        })
+    }
+
+    /// Fixes the upper bound. The total is the span of keys, or a count that an index answers: a
+    /// table is never counted (004-31).
+    fn begin(tx: &Connection, migration: &Migration) -> Result<Self, DbError> {
+        let mut run = Self { next_key: 0, upper_key: -1, ..Self::default() };
+        let Some(Walk { table, key, only, .. }) = migration.walk else { return Ok(run) };
+        let one = |sql: String| {
+            tx.query_row(&sql, [], |row| row.get::<_, Option<i64>>(0)).doing(BOOKKEEPING)
+        };
+        let lowest = one(format!("SELECT MIN({key}) FROM {table}"))?;
+        let highest = one(format!("SELECT MAX({key}) FROM {table}"))?;
+        let (Some(lowest), Some(highest)) = (lowest, highest) else { return Ok(run) };
+        (run.next_key, run.upper_key) = (lowest, highest);
+        let total = if only.is_empty() {
+            one(format!(
+                "SELECT (SELECT MAX(rowid) FROM {table}) - (SELECT MIN(rowid) FROM {table}) + 1"
+            ))?
+        } else {
+            one(format!("SELECT COUNT(*) FROM {table} WHERE {only}"))?
+        };
+        run.rows_total = total.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
+        Ok(run)
+    }
+
+    /// Sends the walk back to its beginning.
+    pub(super) fn restart(
+        &mut self,
+        tx: &Connection,
+        migration: &Migration,
+    ) -> Result<(), DbError> {
+        *self = Self::begin(tx, migration)?;
+        Ok(())
+    }
+
+    pub(super) fn is_walked(&self) -> bool {
+        self.next_key > self.upper_key
+    }
+
+    pub(super) fn advance(&mut self, last: i64, scanned: u64, changed: u64) {
+        self.next_key = last.saturating_add(1);
+        self.rows_scanned += scanned;
+        self.rows_changed += changed;
+        if last >= self.upper_key {
+            self.end_walk();
+        }
+    }
+
+    pub(super) fn end_walk(&mut self) {
+        self.upper_key = self.next_key.saturating_sub(1);
+        self.rows_total = self.rows_scanned;
+    }
+
+    /// The last key that is done.
+    pub(super) fn cursor(&self) -> Option<i64> {
+        (self.rows_scanned > 0).then(|| self.next_key.saturating_sub(1))
+    }
+
+    /// Writes the run to our table and its progress to the original's.
+    pub(super) fn save(
+        &self,
+        tx: &Connection,
+        migration: &Migration,
+        now_s: i64,
+    ) -> Result<(), DbError> {
+        execute(
+            tx,
+            "INSERT OR REPLACE INTO _migration_runs (name, next_key, upper_key, rows_scanned, \
+             rows_changed) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                migration.name,
+                self.next_key,
+                self.upper_key,
+                self.rows_scanned,
+                self.rows_changed
+            ],
+        )?;
+        let total = self.rows_total.max(self.rows_scanned);
+        let rows = execute(
+            tx,
+            "UPDATE _async_migrations SET rows_processed = ?2, rows_total = ?3, \
+             last_update_at = ?4 WHERE name = ?1",
+            params![migration.name, self.rows_scanned, total, clock::iso_s(now_s)],
+        )?;
+        if rows == 0 {
+            let reason = "its row in _async_migrations is gone";
+            return Err(DbError::Stuck { name: migration.name, reason });
+        }
+        Ok(())
+    }
+}
+
+impl WriteConnection {
+    /// The migrations that are left to do, in their order.
+    ///
+    /// # Errors
+    /// If the books cannot be read.
+    pub fn pending_migrations(&self) -> Result<Vec<&'static str>, DbError> {
+        let sql = "SELECT name FROM _async_migrations WHERE status = ?1";
+        let pending = upgrade::texts(&self.conn, sql, "pending_async")?;
+        let is_pending = |name: &&str| pending.iter().any(|pending| pending == name);
+        Ok(MIGRATIONS.iter().map(|migration| migration.name).filter(is_pending).collect())
+    }
+
+    /// Records that a migration has failed and why. It is tried again at the next start, from the
+    /// beginning, unless the reason is [`CANCELLED`].
+    ///
+    /// # Errors
+    /// As in [`WriteConnection::commit`].
+    pub fn fail_migration(&mut self, name: &str, reason: &str) -> Result<(), DbError> {
+        let name = find(name)?.name;
+        self.set_durability(Durability::Normal)?;
+        let now_s = self.options.clock.now_s();
+        execute(
+            &self.conn,
+            "UPDATE _async_migrations SET status = 'failed', ended_at = datetime(?2, \
+             'unixepoch'), error = ?3 WHERE name = ?1",
+            params![name, now_s, reason],
+        )?;
+        Ok(())
+    }
+
+    /// Makes a failed or cancelled migration pending again, from the beginning (002-15).
+    ///
+    /// # Errors
+    /// As in [`WriteConnection::commit`].
+    pub fn restart_migration(&mut self, name: &str) -> Result<(), DbError> {
+        let name = find(name)?.name;
+        self.set_durability(Durability::Normal)?;
+        let now_s = self.options.clock.now_s();
+        let tx = self.conn.transaction().doing(BOOKKEEPING)?;
+        begin_again(&tx, name, now_s)?;
+        tx.commit().doing(BOOKKEEPING)
+    }
+}
+
+/// Enters every migration that has something to do as pending, and records those that have not.
+/// A run that was interrupted keeps its cursor.
+pub(in crate::db) fn register(
+    tx: &Connection,
+    options: &OpenOptions,
+) -> Result<Vec<&'static str>, DbError> {
+    let now_s = options.clock.now_s();
+    let present = Present::read(tx)?;
+    let mut pending = Vec::new();
+    for migration in MIGRATIONS.iter().filter(|migration| present.applies(migration, options)) {
+        let books = present.books.get(migration.name);
+        let status = books.map(|(status, _)| status.as_str());
+        if present.is_done(tx, migration, status)? {
+            if status != Some("done") && (status.is_some() || present.needs_entry(migration)) {
+                finish(tx, migration, now_s)?;
+            }
+            record(tx, migration)?;
+            continue;
+        }
+        if books.is_some_and(|(_, error)| error.as_deref() == Some(CANCELLED)) {
+            continue;
+        }
+        if status != Some("pending_async") || !present.runs.contains(migration.name) {
+            begin_again(tx, migration.name, now_s)?;
+        }
+        pending.push(migration.name);
+    }
+    Ok(pending)
+}
+
+/// What is there before migrations are registered.
+struct Present {
+    indexes: HashSet<String>,
+    recorded: HashSet<String>,
+    runs: HashSet<String>,
+    /// Status and error by name.
+    books: HashMap<String, (String, Option<String>)>,
+    has_text_observers: bool,
+}
+
+impl Present {
+    fn read(tx: &Connection) -> Result<Self, DbError> {
+        let names = |sql| Ok(upgrade::texts(tx, sql, "")?.into_iter().collect());
+        let mut statement =
+            tx.prepare("SELECT name, status, error FROM _async_migrations").doing(BOOKKEEPING)?;
+        let books = statement
+            .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))
+            .and_then(Iterator::collect::<Result<_, _>>)
+            .doing(BOOKKEEPING)?;
+        Ok(Self {
+            indexes: upgrade::index_names(tx)?,
+            recorded: names("SELECT name FROM _migrations WHERE name <> ?1")?,
+            runs: names("SELECT name FROM _migration_runs WHERE name <> ?1")?,
+            books,
+            has_text_observers: upgrade::column_names(tx, "observations")?.contains("observer_id"),
+        })
+    }
+
+    fn applies(&self, migration: &Migration, options: &OpenOptions) -> bool {
+        match migration.applies {
+            Applies::Always => true,
+            Applies::WithRegions => options.has_regions,
+            Applies::WithTextObservers => self.has_text_observers,
+        }
+    }
+
+    fn is_done(
+        &self,
+        tx: &Connection,
+        migration: &Migration,
+        status: Option<&str>,
+    ) -> Result<bool, DbError> {
+        if migration.index.is_some_and(|index| !self.indexes.contains(index)) {
+            return Ok(false);
+        }
+        let Some(walk) = &migration.walk else { return Ok(true) };
+        let is_recorded = migration.recorded_as.is_some_and(|name| self.recorded.contains(name));
+        let is_done = is_recorded || status == Some("done") || is_implied_by_index(migration);
+        Ok(is_done || !upgrade::has_rows(tx, walk.table)?)
+    }
+
+    /// Whether only `_async_migrations` can say that it is done.
+    fn needs_entry(&self, migration: &Migration) -> bool {
+        migration.walk.is_some()
+            && migration.recorded_as.is_none()
+            && !is_implied_by_index(migration)
+    }
+}
+
+/// A unique index that stands proves that no duplicates are left.
+fn is_implied_by_index(migration: &Migration) -> bool {
+    migration.index == Some(DEDUP_INDEX)
+}
+
+/// Marks a migration as done, in the original's words too.
+pub(super) fn finish(tx: &Connection, migration: &Migration, now_s: i64) -> Result<(), DbError> {
+    execute(
+        tx,
+        "INSERT INTO _async_migrations (name, status, started_at, ended_at) \
+         VALUES (?1, 'done', datetime(?2, 'unixepoch'), datetime(?2, 'unixepoch')) \
+         ON CONFLICT (name) DO UPDATE SET status = 'done', ended_at = excluded.ended_at, \
+         error = NULL",
+        params![migration.name, now_s],
+    )?;
+    record(tx, migration)
+}
+
+fn record(tx: &Connection, migration: &Migration) -> Result<(), DbError> {
+    migration.recorded_as.map_or(Ok(()), |name| upgrade::record_done(tx, name))
+}
+
+fn begin_again(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
+    execute(tx, "DELETE FROM _migration_runs WHERE name = ?1", [name])?;
+    set_pending(tx, name, now_s)
+}
+
+fn set_pending(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
+    execute(
+        tx,
+        "INSERT INTO _async_migrations (name, status, started_at) \
+         VALUES (?1, 'pending_async', datetime(?2, 'unixepoch')) \
+         ON CONFLICT (name) DO UPDATE SET status = excluded.status, \
+         started_at = excluded.started_at, ended_at = NULL, error = NULL, rows_processed = 0, \
+         rows_total = 0, last_update_at = NULL",
+        params![name, now_s],
+    )?;
+    Ok(())
+}
+
+fn execute<P: Params>(conn: &Connection, sql: &str, params: P) -> Result<usize, DbError> {
+    conn.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).doing(BOOKKEEPING)
+}

@@ -1,0 +1,45 @@
+//! Reading packets: which transmissions match, in what order, and who heard them.
+//!
+//! - [`filter`] ids of the transmissions that match; [`heard`] the parts that observations decide
+//! - [`page`] the requested part of them; [`grouped`] the order by latest reception
+//! - [`rows`] the rows of that part, with their observations
+//! - [`detail`] one packet
+//!
+//! Everything is right before, during and after every migration: columns that a backfill has not
+//! reached are computed from what they are made of, and duplicate observations that have not been
+//! merged yet are merged in the answer.
+
+mod detail;
+mod filter;
+mod grouped;
+mod heard;
+mod page;
+mod rows;
+
+pub use detail::{Found, find, observations_of};
+pub use filter::{Filter, Span};
+pub use grouped::list_grouped;
+pub use heard::resolve_node;
+pub use page::{Page, Slice, list, list_of_nodes, times_since};
+pub use rows::{Observation, ObserverName, Transmission};
+
+use super::error::DbError;
+use super::reader::Reader;
+
+/// Returns the public keys of the nodes whose position `is_inside` (latitude, longitude in
+/// degrees), for a filter by area.
+pub fn public_keys_within(
+    reader: &Reader,
+    is_inside: impl Fn(f64, f64) -> bool,
+) -> Result<Vec<String>, DbError> {
+    let sql = "SELECT public_key, lat, lon FROM nodes WHERE lat IS NOT NULL AND lon IS NOT NULL";
+    let places = reader.rows(sql, [], |row| {
+        let place = super::reader::real(row, 1)?.zip(super::reader::real(row, 2)?);
+        Ok((row.get::<_, String>(0)?, place))
+    })?;
+    let inside = places
+        .into_iter()
+        .filter(|(_, place)| place.is_some_and(|(lat, lon)| is_inside(lat, lon)))
+        .map(|(key, _)| key.to_lowercase());
+    Ok(inside.collect())
+}

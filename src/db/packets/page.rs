@@ -1,0 +1,98 @@
+//! The requested part of a list, in the order of transmission ids.
+
+use super::filter::{Filter, Span, blank_ids, matching_ids};
+use super::heard;
+use super::rows::{Loader, Transmission};
+use crate::db::error::DbError;
+use crate::db::reader::Reader;
+
+/// Deeper pages than this are cut from the list of all ids: stepping over rows reads them.
+const STEPPED_OVER_MAX: usize = 1_000;
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Rows to step over.
+    pub offset: usize,
+    /// Rows at most.
+    pub limit: usize,
+    /// Lowest id first.
+    pub is_ascending: bool,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The part.
+    pub transmissions: Vec<Transmission>,
+    /// Length of the whole list.
+    pub total: usize,
+}
+
+/// Returns transmissions in the order of their ids, highest first unless asked otherwise.
+///
+/// # Errors
+/// Any failure of the database, and the deadline.
+pub fn list(reader: &Reader, filter: &Filter, slice: Slice) -> Result<Page, DbError> {
+    if filter.is_empty() && slice.offset <= STEPPED_OVER_MAX {
+        return list_all(reader, slice);
+    }
+    page_of(reader, matching_ids(reader, filter)?, slice)
+}
+
+/// Returns the transmissions that any of `nodes` (keys or names) sent or relayed.
+///
+/// # Errors
+/// As [`list`].
+pub fn list_of_nodes(
+    reader: &Reader,
+    nodes: &[String],
+    span: Span,
+    slice: Slice,
+) -> Result<Page, DbError> {
+    if nodes.is_empty() {
+        return Ok(Page { transmissions: Vec::new(), total: 0 });
+    }
+    let keys = nodes.iter().map(|node| heard::resolve_node(reader, node));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let in_span = matching_ids(reader, &Filter { span, ..Filter::default() })?;
+    page_of(reader, heard::keep_of_nodes(reader, in_span, &keys)?, slice)
+}
+
+/// Returns the `first_seen` of every transmission that was first seen after `since` (compared as
+/// text), ascending, at most `rows_max`.
+///
+/// # Errors
+/// As [`list`].
+pub fn times_since(reader: &Reader, since: &str, rows_max: usize) -> Result<Vec<String>, DbError> {
+    let sql = "SELECT first_seen FROM transmissions WHERE first_seen > ?1 \
+               AND id NOT IN (SELECT id FROM transmissions WHERE hash = '') \
+               ORDER BY first_seen LIMIT ?2";
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    reader.rows(sql, (since, rows_max), |row| row.get(0))
+}
+
+/// Without a filter nothing but the page is visited; the total is counted in an index.
+fn list_all(reader: &Reader, slice: Slice) -> Result<Page, DbError> {
+    let blank = blank_ids(reader)?;
+    let total = reader.number("SELECT count(*) FROM transmissions", [])?;
+    let order = if slice.is_ascending { "ASC" } else { "DESC" };
+    let sql = format!("SELECT id FROM transmissions ORDER BY id {order} LIMIT ?1");
+    let rows_max = slice.offset.saturating_add(slice.limit).saturating_add(blank.len());
+    let ids = reader.rows(&sql, [i64::try_from(rows_max).unwrap_or(i64::MAX)], |row| row.get(0))?;
+    let shown = ids.into_iter().filter(|id| !blank.contains(id));
+    let ids: Vec<i64> = shown.skip(slice.offset).take(slice.limit).collect();
+    let transmissions = Loader::new(reader)?.load_all(&ids)?;
+    Ok(Page { transmissions, total: usize::try_from(total).unwrap_or(0) - blank.len() })
+}
+
+fn page_of(reader: &Reader, mut ids: Vec<i64>, slice: Slice) -> Result<Page, DbError> {
+    ids.sort_unstable();
+    if !slice.is_ascending {
+        ids.reverse();
+    }
+    let end = slice.offset.saturating_add(slice.limit).min(ids.len());
+    let part = ids.get(slice.offset..end).unwrap_or_default();
+    let transmissions = Loader::new(reader)?.load_all(part)?;
+    Ok(Page { transmissions, total: ids.len() })
+}

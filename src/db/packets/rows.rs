@@ -1,0 +1,220 @@
+//! Transmissions with their observations.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, OptionalExtension, Row};
+use serde::de::IgnoredAny;
+
+use crate::db::error::{DbError, Doing};
+use crate::db::reader::{Reader, integer, real, text};
+
+/// One packet and all who heard it. Empty texts are `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transmission {
+    /// May be 0 or negative.
+    pub id: i64,
+    /// The frame in hex.
+    pub raw_hex: Option<String>,
+    /// Content hash.
+    pub hash: String,
+    /// ISO text, as stored.
+    pub first_seen: String,
+    /// 0 to 3.
+    pub route_type: Option<i64>,
+    /// 0 to 15.
+    pub payload_type: Option<i64>,
+    /// As stored.
+    pub decoded_json: Option<String>,
+    /// Latest first; each (observer, path) once.
+    pub observations: Vec<Observation>,
+}
+
+impl Transmission {
+    /// Returns the observation that stands for the packet in lists: the one with the most hops,
+    /// of these the first.
+    pub fn best(&self) -> Option<&Observation> {
+        let hops = |(index, seen): &(usize, &Observation)| (seen.hop_count(), Reverse(*index));
+        self.observations.iter().enumerate().max_by_key(hops).map(|(_, seen)| seen)
+    }
+}
+
+/// One observer's reception.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observation {
+    /// May be 0 or negative.
+    pub id: i64,
+    /// Row id of the observer.
+    observer_idx: Option<i64>,
+    /// `None` if the row names no observer that exists.
+    pub observer: Option<Arc<ObserverName>>,
+    /// `rx` or `tx`.
+    pub direction: Option<String>,
+    /// dB.
+    pub snr: Option<f64>,
+    /// dBm.
+    pub rssi: Option<f64>,
+    /// As the observer computed it.
+    pub score: Option<f64>,
+    /// JSON array of hops, as stored.
+    pub path_json: Option<String>,
+    /// Unix seconds.
+    pub timestamp_s: i64,
+    /// JSON array of public keys and nulls, as stored.
+    pub resolved_path: Option<String>,
+    /// This observer's own bytes in hex.
+    pub raw_hex: Option<String>,
+}
+
+impl Observation {
+    /// Returns the number of hops, 0 if the path is no JSON array.
+    pub fn hop_count(&self) -> usize {
+        let path = self.path_json.as_deref().unwrap_or("[]");
+        serde_json::from_str::<Vec<IgnoredAny>>(path).map_or(0, |hops| hops.len())
+    }
+
+    fn key(&self) -> (Option<i64>, &str) {
+        (self.observer_idx, self.path_json.as_deref().unwrap_or(""))
+    }
+
+    /// Fills what is missing from a duplicate (ingest spec §1.10).
+    fn fill_from(&mut self, other: Self) {
+        self.snr = self.snr.or(other.snr);
+        self.rssi = self.rssi.or(other.rssi);
+        self.score = self.score.or(other.score);
+        self.raw_hex = self.raw_hex.take().or(other.raw_hex);
+        self.resolved_path = self.resolved_path.take().or(other.resolved_path);
+    }
+}
+
+/// Who heard it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObserverName {
+    /// As in the topic.
+    pub id: Option<String>,
+    /// Display name.
+    pub name: Option<String>,
+    /// Region.
+    pub iata: Option<String>,
+}
+
+/// Reads transmissions by id; keeps statements and observers for the next one.
+pub(super) struct Loader<'r> {
+    transmission: CachedStatement<'r>,
+    observations: CachedStatement<'r>,
+    observer: CachedStatement<'r>,
+    observers: HashMap<i64, Option<Arc<ObserverName>>>,
+}
+
+impl<'r> Loader<'r> {
+    pub(super) fn new(reader: &'r Reader) -> Result<Self, DbError> {
+        Ok(Self {
+            transmission: reader.statement(
+                "SELECT id, raw_hex, hash, first_seen, route_type, payload_type, decoded_json \
+                 FROM transmissions WHERE id = ?1",
+            )?,
+            observations: reader.statement(
+                "SELECT id, observer_idx, direction, snr, rssi, score, path_json, timestamp, \
+                 resolved_path, raw_hex FROM observations WHERE transmission_id = ?1 \
+                 ORDER BY timestamp DESC, id DESC",
+            )?,
+            observer: reader.statement("SELECT id, name, iata FROM observers WHERE rowid = ?1")?,
+            observers: HashMap::new(),
+        })
+    }
+
+    /// Returns the transmissions with these ids, in this order; ids without a row are left out.
+    pub(super) fn load_all(&mut self, ids: &[i64]) -> Result<Vec<Transmission>, DbError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for &id in ids {
+            found.extend(self.load(id)?);
+        }
+        Ok(found)
+    }
+
+    /// Returns one transmission with its observations.
+    pub(super) fn load(&mut self, id: i64) -> Result<Option<Transmission>, DbError> {
+        let row = self.transmission.query_row([id], transmission_of).optional();
+        let Some(mut transmission) = row.doing("read a packet")? else { return Ok(None) };
+        let rows = self.observations.query_map([id], observation_of).doing("read receptions")?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>().doing("read receptions")?;
+        transmission.observations = merge_duplicates(rows);
+        for index in 0..transmission.observations.len() {
+            let observer = transmission.observations[index].observer_idx;
+            transmission.observations[index].observer = self.observer(observer)?;
+        }
+        Ok(Some(transmission))
+    }
+
+    fn observer(&mut self, rowid: Option<i64>) -> Result<Option<Arc<ObserverName>>, DbError> {
+        let Some(rowid) = rowid else { return Ok(None) };
+        if let Some(known) = self.observers.get(&rowid) {
+            return Ok(known.clone());
+        }
+        let read = |row: &Row<'_>| {
+            Ok(Arc::new(ObserverName {
+                id: text(row, 0)?,
+                name: text(row, 1)?,
+                iata: text(row, 2)?,
+            }))
+        };
+        let found = self.observer.query_row([rowid], read).optional().doing("read an observer")?;
+        self.observers.insert(rowid, found.clone());
+        Ok(found)
+    }
+}
+
+fn transmission_of(row: &Row<'_>) -> rusqlite::Result<Transmission> {
+    Ok(Transmission {
+        id: row.get(0)?,
+        raw_hex: text(row, 1)?,
+        hash: text(row, 2)?.unwrap_or_default(),
+        first_seen: text(row, 3)?.unwrap_or_default(),
+        route_type: integer(row, 4)?,
+        payload_type: integer(row, 5)?,
+        decoded_json: text(row, 6)?,
+        observations: Vec::new(),
+    })
+}
+
+fn observation_of(row: &Row<'_>) -> rusqlite::Result<Observation> {
+    Ok(Observation {
+        id: row.get(0)?,
+        observer_idx: integer(row, 1)?,
+        observer: None,
+        direction: text(row, 2)?,
+        snr: real(row, 3)?,
+        rssi: real(row, 4)?,
+        score: real(row, 5)?,
+        path_json: text(row, 6)?,
+        timestamp_s: integer(row, 7)?.unwrap_or(0),
+        resolved_path: text(row, 8)?,
+        raw_hex: text(row, 9)?,
+    })
+}
+
+/// Of observations with the same observer and path the one with the lowest id stays, as the
+/// migration that merges them for good decides it.
+fn merge_duplicates(observations: Vec<Observation>) -> Vec<Observation> {
+    if !has_duplicates(&observations) {
+        return observations;
+    }
+    let mut by_id = observations;
+    by_id.sort_by_key(|seen| seen.id);
+    let mut merged: Vec<Observation> = Vec::with_capacity(by_id.len());
+    for seen in by_id {
+        match merged.iter_mut().find(|kept| kept.key() == seen.key()) {
+            Some(kept) => kept.fill_from(seen),
+            None => merged.push(seen),
+        }
+    }
+    merged.sort_by_key(|seen| Reverse((seen.timestamp_s, seen.id)));
+    merged
+}
+
+fn has_duplicates(observations: &[Observation]) -> bool {
+    let mut keys: Vec<_> = observations.iter().map(Observation::key).collect();
+    keys.sort_unstable();
+    keys.windows(2).any(|pair| pair[0] == pair[1])
+}

@@ -1,0 +1,177 @@
+//! One read-only connection, and how stored values are read from it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row};
+
+use super::error::{DbError, Doing};
+use super::migrations::{MigrationStatus, list_migrations};
+use crate::clock::Clock;
+
+/// What every query is given: a connection that cannot write and that stops at a deadline.
+pub struct Reader {
+    connection: Connection,
+    clock: Clock,
+    deadline: Duration,
+    /// Microseconds of the clock's monotonic time at which the running query is stopped.
+    ends_at_us: Arc<AtomicU64>,
+}
+
+/// Virtual machine instructions between two looks at the clock: some 10 µs.
+const OPS_PER_LOOK: i32 = 1_000;
+
+/// Statements of this many kinds stay prepared.
+const STATEMENTS_KEPT: usize = 64;
+
+impl Reader {
+    /// Opens `path` for reading only.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is not a CoreScope database that has been upgraded.
+    pub fn open(path: &Path, deadline: Duration, clock: Clock) -> Result<Self, DbError> {
+        let open_error = |source| DbError::OpenDatabase { path: path.to_owned(), source };
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(open_error)?;
+        let ends_at_us = Arc::new(AtomicU64::new(u64::MAX));
+        prepare(&mut connection, deadline).map_err(open_error)?;
+        let (time, limit) = (clock.clone(), Arc::clone(&ends_at_us));
+        let is_late = move || now_us(&time) > limit.load(Ordering::Relaxed);
+        connection.progress_handler(OPS_PER_LOOK, Some(is_late)).map_err(open_error)?;
+        check_schema(&connection, path)?;
+        Ok(Self { connection, clock, deadline, ends_at_us })
+    }
+
+    /// Runs one query on one snapshot of the database, with the deadline counted from now.
+    pub(super) fn run<T>(
+        &self,
+        query: impl FnOnce(&Self) -> Result<T, DbError>,
+    ) -> Result<T, DbError> {
+        let ends_at_us = now_us(&self.clock).saturating_add(micros(self.deadline));
+        self.ends_at_us.store(ends_at_us, Ordering::Relaxed);
+        let snapshot = self.connection.unchecked_transaction().doing("begin to read")?;
+        let answer = query(self)?;
+        drop(snapshot);
+        Ok(answer)
+    }
+
+    /// How long a query may run.
+    pub(super) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Lists all migrations by name, as of `now_s` (Unix seconds).
+    ///
+    /// # Errors
+    /// If the books are there and cannot be read.
+    pub fn list_migrations(&self, now_s: i64) -> Result<Vec<MigrationStatus>, DbError> {
+        list_migrations(&self.connection, now_s)
+    }
+
+    /// Prepares a statement, or takes it from those that were prepared before.
+    pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, DbError> {
+        self.connection.prepare_cached(sql).doing("prepare a query")
+    }
+
+    /// Collects one value per row.
+    pub(super) fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, DbError> {
+        let mut statement = self.statement(sql)?;
+        let rows = statement.query_map(params, read).doing("query")?;
+        rows.collect::<rusqlite::Result<Vec<T>>>().doing("query")
+    }
+
+    /// Returns the value of the first row, if there is one.
+    pub(super) fn first<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, DbError> {
+        let mut statement = self.statement(sql)?;
+        let mut rows = statement.query_map(params, read).doing("query")?;
+        rows.next().transpose().doing("query")
+    }
+
+    /// Returns the number that a query of one row and one column yields; 0 for NULL or no row.
+    pub(super) fn number(&self, sql: &str, params: impl Params) -> Result<i64, DbError> {
+        Ok(self.first(sql, params, |row| row.get::<_, Option<i64>>(0))?.flatten().unwrap_or(0))
+    }
+
+    /// Says whether an index exists now; a migration may still be building it.
+    pub(super) fn has_index(&self, name: &str) -> Result<bool, DbError> {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1";
+        Ok(self.first(sql, [name], |_| Ok(()))?.is_some())
+    }
+}
+
+fn prepare(connection: &mut Connection, deadline: Duration) -> rusqlite::Result<()> {
+    connection.busy_timeout(deadline / 2)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "cache_size", -8_000)
+}
+
+/// Preparing a statement that names them all says which column is missing.
+fn check_schema(connection: &Connection, path: &Path) -> Result<(), DbError> {
+    const NEEDED: [&str; 4] = [
+        "SELECT raw_hex, hash, first_seen, route_type, payload_type, decoded_json, from_pubkey, \
+         channel_hash, last_seen FROM transmissions",
+        "SELECT transmission_id, observer_idx, direction, snr, rssi, score, path_json, timestamp, \
+         resolved_path, raw_hex FROM observations",
+        "SELECT id, name, iata, last_seen FROM observers",
+        "SELECT public_key, name, role, lat, lon, last_seen FROM nodes",
+    ];
+    for sql in NEEDED {
+        if let Err(error) = connection.prepare(sql) {
+            let is_missing = error.sqlite_error_code() == Some(rusqlite::ErrorCode::Unknown);
+            let reason = format!("{error}; an older database is upgraded by opening it to write");
+            return Err(match is_missing {
+                true => DbError::ForeignDatabase { path: path.to_owned(), reason },
+                false => DbError::OpenDatabase { path: path.to_owned(), source: error },
+            });
+        }
+    }
+    Ok(())
+}
+
+fn now_us(clock: &Clock) -> u64 {
+    micros(clock.monotonic())
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Reads a text; NULL, `''` and values of another type are `None`.
+pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    let text = match row.get_ref(column)? {
+        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        _ => return Ok(None),
+    };
+    Ok((!text.is_empty()).then_some(text))
+}
+
+/// Reads a number; NULL, texts and what is not finite are `None`.
+pub(super) fn real(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<f64>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(value) => Some(value as f64),
+        ValueRef::Real(value) => value.is_finite().then_some(value),
+        _ => None,
+    })
+}
+
+/// Reads a whole number; NULL, texts and fractions are `None`.
+pub(super) fn integer(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Integer(value) => Some(value),
+        _ => None,
+    })
+}

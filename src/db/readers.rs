@@ -1,0 +1,222 @@
+//! The read side: own named threads, each with one read-only connection, behind a bounded
+//! waiting room (decision 9).
+//!
+//! A query is a plain function of a [`Reader`]. It sees one snapshot of the database from its
+//! first statement to its last, and it has a deadline.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+
+use super::error::DbError;
+use super::reader::Reader;
+use crate::clock::Clock;
+
+/// How many readers, and how long anything may take.
+#[derive(Clone, Debug)]
+pub struct ReaderOptions {
+    /// Threads, one connection each.
+    pub threads: usize,
+    /// Askers that may wait for a free reader.
+    pub waiters_max: usize,
+    /// How long an asker waits for a free reader.
+    pub wait_max: Duration,
+    /// How long a query may run.
+    pub deadline: Duration,
+    /// Time for the deadline.
+    pub clock: Clock,
+}
+
+impl Default for ReaderOptions {
+    fn default() -> Self {
+        Self {
+            threads: 4,
+            waiters_max: 256,
+            wait_max: Duration::from_secs(1),
+            deadline: Duration::from_secs(1),
+            clock: Clock::system(),
+        }
+    }
+}
+
+/// Why a read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// All readers are busy and the waiting room is full, or the wait was too long.
+    #[error("all readers are busy")]
+    Full,
+    /// The query ran into its deadline and was stopped.
+    #[error("the query took longer than {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    /// The readers have been closed.
+    #[error("the readers are closed")]
+    Stopped,
+    /// The query panicked; its reader lives on.
+    #[error("the query panicked")]
+    Panicked,
+    /// The database refused.
+    #[error("the query failed")]
+    Failed(#[from] DbError),
+}
+
+/// The pool. Clones share it.
+#[derive(Clone)]
+pub struct Readers(Arc<Pool>);
+
+struct Pool {
+    orders: Sender<Order>,
+    seats: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    refused: AtomicU64,
+    options: ReaderOptions,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+type Query = Box<dyn FnOnce(&Reader) + Send>;
+
+enum Order {
+    Run(Query),
+    Close,
+}
+
+impl Readers {
+    /// Opens every connection, then starts `reader-1`, `reader-2`, … The database must have been
+    /// created and upgraded before.
+    ///
+    /// # Errors
+    /// If a connection cannot be opened, the file is not a CoreScope database of this schema, or a
+    /// thread cannot be started.
+    pub fn open(path: &Path, options: ReaderOptions) -> Result<Self, DbError> {
+        let threads = options.threads.max(1);
+        let (orders, inbox) = bounded(2 * threads);
+        let mut handles = Vec::with_capacity(threads);
+        for index in 1..=threads {
+            let reader = Reader::open(path, options.deadline, options.clock.clone())?;
+            handles.push(start_thread(path, index, reader, inbox.clone())?);
+        }
+        Ok(Self(Arc::new(Pool {
+            orders,
+            seats: Arc::new(Semaphore::new(threads)),
+            waiting: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            options,
+            threads: Mutex::new(handles),
+        })))
+    }
+
+    /// Runs `query` on a reader's thread and returns what it returns. If the asker goes away while
+    /// it waits, nothing is run; a running query completes.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn ask<T, F>(&self, query: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
+    {
+        let seat = self.0.take_seat().await?;
+        let (reply, answer) = oneshot::channel();
+        let run: Query = Box::new(move |reader| {
+            let outcome = answer_of(reader, query);
+            drop(seat);
+            // The asker may have gone.
+            let _ = reply.send(outcome);
+        });
+        self.0.orders.try_send(Order::Run(run)).map_err(|_| ReadError::Stopped)?;
+        answer.await.unwrap_or(Err(ReadError::Stopped))
+    }
+
+    /// Returns how many askers wait for a free reader now.
+    pub fn waiting(&self) -> usize {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many asks have been refused with [`ReadError::Full`].
+    pub fn refused(&self) -> u64 {
+        self.0.refused.load(Ordering::Relaxed)
+    }
+
+    /// Refuses new asks, lets the running queries end, closes the connections. Blocks meanwhile,
+    /// at most for the deadline of a query.
+    pub fn close(&self) {
+        self.0.seats.close();
+        let mut threads = self.0.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..threads.len() {
+            let _ = self.0.orders.send(Order::Close);
+        }
+        for thread in threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Pool {
+    async fn take_seat(&self) -> Result<OwnedSemaphorePermit, ReadError> {
+        match Arc::clone(&self.seats).try_acquire_owned() {
+            Ok(seat) => return Ok(seat),
+            Err(TryAcquireError::Closed) => return Err(ReadError::Stopped),
+            Err(TryAcquireError::NoPermits) => {}
+        }
+        let Some(_waiting) = Waiting::enter(self) else { return Err(self.refuse()) };
+        let seat = Arc::clone(&self.seats).acquire_owned();
+        match tokio::time::timeout(self.options.wait_max, seat).await {
+            Ok(seat) => seat.map_err(|_| ReadError::Stopped),
+            Err(_) => Err(self.refuse()),
+        }
+    }
+
+    fn refuse(&self) -> ReadError {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        ReadError::Full
+    }
+}
+
+/// A place in the waiting room, given back when dropped.
+struct Waiting<'p>(&'p AtomicUsize);
+
+impl<'p> Waiting<'p> {
+    fn enter(pool: &'p Pool) -> Option<Self> {
+        let place = Self(&pool.waiting);
+        let before = pool.waiting.fetch_add(1, Ordering::Relaxed);
+        (before < pool.options.waiters_max).then_some(place)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn start_thread(
+    path: &Path,
+    index: usize,
+    reader: Reader,
+    inbox: Receiver<Order>,
+) -> Result<JoinHandle<()>, DbError> {
+    std::thread::Builder::new()
+        .name(format!("reader-{index}"))
+        .spawn(move || {
+            while let Ok(Order::Run(query)) = inbox.recv() {
+                query(&reader);
+            }
+        })
+        .map_err(|source| DbError::File { path: path.to_owned(), source })
+}
+
+fn answer_of<T>(
+    reader: &Reader,
+    query: impl FnOnce(&Reader) -> Result<T, DbError>,
+) -> Result<T, ReadError> {
+    match catch_unwind(AssertUnwindSafe(|| reader.run(query))) {
+        Ok(Err(DbError::Interrupted { .. })) => Err(ReadError::TimedOut(reader.deadline())),
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(ReadError::Panicked),
+    }
+}

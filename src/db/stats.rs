@@ -1,0 +1,79 @@
+//! The figures of `/api/stats`: counted in indexes, never by reading rows of large tables.
+
+use super::error::DbError;
+use super::reader::Reader;
+use crate::clock;
+
+/// What the database holds. Duplicate observations count until they are merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows.
+    pub transmissions: i64,
+    /// Rows.
+    pub observations: i64,
+    /// Nodes seen in the last 7 days.
+    pub nodes_active: i64,
+    /// Rows of `nodes`.
+    pub nodes: i64,
+    /// Rows, inactive ones too.
+    pub observers: i64,
+    /// Observations of the last 3600 s.
+    pub observations_last_hour: i64,
+    /// Observations of the last 86400 s.
+    pub observations_last_day: i64,
+    /// Active nodes by role.
+    pub roles: Roles,
+    /// Adverts that were refused for their signature.
+    pub dropped: i64,
+}
+
+/// Nodes seen in the last 7 days, by role.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// `repeater`.
+    pub repeaters: i64,
+    /// `room`.
+    pub rooms: i64,
+    /// `companion`.
+    pub companions: i64,
+    /// `sensor`.
+    pub sensors: i64,
+}
+
+const WEEK_S: i64 = 7 * 86_400;
+
+/// Counts everything, as of `now_s` (Unix seconds).
+///
+/// # Errors
+/// Any failure of the database, and the deadline.
+pub fn count(reader: &Reader, now_s: i64) -> Result<Counts, DbError> {
+    let rows = |table: &str| reader.number(&format!("SELECT count(*) FROM {table}"), []);
+    let recent = "SELECT count(*) FROM observations WHERE timestamp > ?1";
+    let week_ago = clock::iso_s(now_s - WEEK_S);
+    let active = "SELECT count(*) FROM nodes WHERE last_seen > ?1";
+    Ok(Counts {
+        transmissions: rows("transmissions")?,
+        observations: rows("observations")?,
+        nodes_active: reader.number(active, [&week_ago])?,
+        nodes: rows("nodes")?,
+        observers: rows("observers")?,
+        observations_last_hour: reader.number(recent, [now_s - 3_600])?,
+        observations_last_day: reader.number(recent, [now_s - 86_400])?,
+        roles: count_roles(reader, &week_ago)?,
+        dropped: rows("dropped_packets")?,
+    })
+}
+
+fn count_roles(reader: &Reader, since: &str) -> Result<Roles, DbError> {
+    let sql = "SELECT role, count(*) FROM nodes WHERE last_seen > ?1 GROUP BY role";
+    let counted = reader.rows(sql, [since], |row| {
+        Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get::<_, i64>(1)?))
+    })?;
+    let of = |role: &str| counted.iter().find(|(name, _)| name == role).map_or(0, |(_, n)| *n);
+    Ok(Roles {
+        repeaters: of("repeater"),
+        rooms: of("room"),
+        companions: of("companion"),
+        sensors: of("sensor"),
+    })
+}

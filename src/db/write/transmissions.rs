@@ -1,0 +1,91 @@
+//! The packet itself, the same for all who heard it (spec §2.7).
+
+use rusqlite::{OptionalExtension, params};
+
+use super::group::{Group, HeardAt};
+use crate::db::error::{DbError, Doing};
+use crate::ingest::reception::NewTransmission;
+
+/// Where a transmission is stored.
+pub(super) struct StoredTransmission {
+    pub(super) id: i64,
+    pub(super) is_new: bool,
+    pub(super) first_seen: String,
+}
+
+impl Group<'_> {
+    /// Finds the packet by its content hash, or inserts it. Its columns are frozen at first sight,
+    /// but an earlier reception lowers `first_seen` and a later one raises `last_seen`.
+    pub(super) fn store_transmission(
+        &mut self,
+        packet: &NewTransmission,
+        heard: &HeardAt,
+    ) -> Result<StoredTransmission, DbError> {
+        let found = self
+            .conn
+            .prepare_cached("SELECT id, first_seen FROM transmissions WHERE hash = ?1")
+            .and_then(|mut row| {
+                row.query_row([&packet.hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+            })
+            .doing("look up a transmission")?;
+        let Some((id, first_seen)) = found else {
+            return self.insert_transmission(packet, heard);
+        };
+        self.counts.tx_dupes += 1;
+        let first_seen = self.lower_first_seen(id, first_seen, heard)?;
+        self.run(
+            "raise the last_seen of a transmission",
+            "UPDATE transmissions SET last_seen = ?2 WHERE id = ?1 AND last_seen < ?2",
+            params![id, heard.unix_s],
+        )?;
+        Ok(StoredTransmission { id, is_new: false, first_seen })
+    }
+
+    fn insert_transmission(
+        &mut self,
+        packet: &NewTransmission,
+        heard: &HeardAt,
+    ) -> Result<StoredTransmission, DbError> {
+        self.run(
+            "insert a transmission",
+            "INSERT INTO transmissions (raw_hex, hash, first_seen, route_type, payload_type, \
+             payload_version, decoded_json, from_pubkey, last_seen, created_at, channel_hash, \
+             scope_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, datetime(?10), ?11, ?12)",
+            params![
+                packet.raw_hex,
+                packet.hash,
+                heard.iso,
+                packet.route_type,
+                packet.payload_type,
+                packet.payload_version,
+                packet.decoded_json,
+                packet.from_pubkey,
+                heard.unix_s,
+                self.now,
+                packet.channel_hash,
+                packet.scope_name,
+            ],
+        )?;
+        self.counts.tx_inserted += 1;
+        let id = self.conn.last_insert_rowid();
+        Ok(StoredTransmission { id, is_new: true, first_seen: heard.iso.clone() })
+    }
+
+    /// An empty `first_seen` of an old row is given a value too: a clean-up would delete the row.
+    fn lower_first_seen(
+        &self,
+        id: i64,
+        stored: String,
+        heard: &HeardAt,
+    ) -> Result<String, DbError> {
+        if !stored.is_empty() && stored <= heard.iso {
+            return Ok(stored);
+        }
+        self.run(
+            "lower the first_seen of a transmission",
+            "UPDATE transmissions SET first_seen = ?2 WHERE id = ?1",
+            params![id, heard.iso],
+        )?;
+        Ok(heard.iso.clone())
+    }
+}

@@ -1,0 +1,143 @@
+//! Errors as clients see them: a status and `{"error": …}`. What the server is to blame for is
+//! logged with its cause in one place and told without it.
+
+use std::error::Error;
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+
+use super::json;
+use crate::actors::line::AskError;
+use crate::db::ReadError;
+
+/// Why a request is not answered as asked.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    /// For the client; without internals where the status is 5xx.
+    text: String,
+    retry_after_s: Option<u32>,
+    allow: Option<&'static str>,
+    /// For the log.
+    cause: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, text: text.into(), retry_after_s: None, allow: None, cause: None }
+    }
+
+    /// 400: what was sent is wrong; `text` says how.
+    pub fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, text)
+    }
+
+    /// 401: the key is missing or wrong.
+    pub fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized")
+    }
+
+    /// 403.
+    pub fn forbidden(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, text)
+    }
+
+    /// 404.
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found")
+    }
+
+    /// 405; `allow` lists the methods that are answered.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let text = format!("method not allowed, use {allow}");
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, text) }
+    }
+
+    /// 413.
+    pub fn too_large(bytes_max: usize) -> Self {
+        let text = format!("body larger than {bytes_max} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    }
+
+    /// 503 for a moment: the client should come again.
+    pub fn busy(text: impl Into<String>) -> Self {
+        Self { retry_after_s: Some(1), ..Self::unavailable(text) }
+    }
+
+    /// 503 until something changes.
+    pub fn unavailable(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, text)
+    }
+
+    /// 500: our fault. `cause` is logged, not told.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let opaque = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
+        Self { cause: Some(cause.into()), ..opaque }
+    }
+
+    /// An actor's line gave no answer.
+    pub fn from_ask<E: Error + Send + Sync + 'static>(error: AskError<E>) -> Self {
+        match error {
+            AskError::Full => Self::busy("too many requests are waiting"),
+            AskError::TimedOut(after) => {
+                let text = format!("no answer within {} ms", after.as_millis());
+                Self::new(StatusCode::GATEWAY_TIMEOUT, text)
+            }
+            AskError::Stopped => Self::unavailable("the service is stopping"),
+            AskError::Refused(cause) => Self::internal(cause),
+        }
+    }
+
+    /// Returns what the log should say, with all causes; `None` if the client is to blame or the
+    /// server merely busy.
+    pub fn blame(&self) -> Option<String> {
+        let mut cause: &(dyn Error + 'static) = self.cause.as_deref()?;
+        let mut text = cause.to_string();
+        while let Some(deeper) = cause.source() {
+            text = format!("{text}: {deeper}");
+            cause = deeper;
+        }
+        Some(text)
+    }
+}
+
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Full => Self::busy("all readers are busy"),
+            ReadError::TimedOut(after) => Self::busy(format!(
+                "the query took longer than {} ms and was stopped; ask for less",
+                after.as_millis()
+            )),
+            ReadError::Stopped => Self::unavailable("the service is stopping"),
+            error @ (ReadError::Panicked | ReadError::Failed(_)) => Self::internal(error),
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after_s {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((ALLOW, methods));
+        }
+        response
+            .content_type("application/json")
+            .body(json::bytes(&serde_json::json!({ "error": self.text })))
+    }
+}

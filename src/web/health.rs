@@ -1,0 +1,282 @@
+//! `/api/health` and `/api/healthz`: how the process is, for people and for probes.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use actix_web::HttpResponse;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::ApiError;
+use super::json::{self, JsonBody};
+use super::memory;
+use super::state::{AppState, BUILD, Ready, State};
+use super::stats::ENGINE;
+use super::timing::{SlowRequest, one_decimal};
+use crate::actors::line::AskError;
+use crate::actors::live::CountClients;
+use crate::db::migrations::MigrationStatus;
+
+/// Slow requests that are shown.
+const SLOW_SHOWN: usize = 5;
+
+/// How the process is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// `ok`.
+    status: &'static str,
+    engine: &'static str,
+    version: &'static str,
+    commit: &'static str,
+    build_time: &'static str,
+    /// Seconds since the start.
+    uptime: u64,
+    /// As in `26h 5m`.
+    uptime_human: String,
+    memory: MemoryUse,
+    event_loop: EventLoop,
+    cache: CacheUse,
+    websocket: WebSocketUse,
+    packet_store: PacketStore,
+    perf: Perf,
+}
+
+/// MiB, rounded down; `null` where the system does not tell.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct MemoryUse {
+    rss: Option<u64>,
+    heap_used: Option<u64>,
+    heap_total: Option<u64>,
+    external: u64,
+}
+
+/// Pauses of a garbage collector: there is none, so there are none.
+#[derive(Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct EventLoop {
+    current_lag_ms: f64,
+    max_lag_ms: f64,
+    p50_ms: f64,
+    p95_ms: f64,
+    p99_ms: f64,
+}
+
+/// Answers that are kept for some seconds.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct CacheUse {
+    entries: u64,
+    hits: u64,
+    misses: u64,
+    stale_hits: u64,
+    recomputes: u64,
+    /// Percent.
+    hit_rate: f64,
+}
+
+#[derive(Serialize, ToSchema)]
+struct WebSocketUse {
+    /// Open feeds; `null` in a process without a live feed.
+    clients: Option<usize>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct PacketStore {
+    /// Transmissions; `null` until they have been counted.
+    packets: Option<i64>,
+    /// Memory in use for data, MiB.
+    #[serde(rename = "estimatedMB")]
+    estimated_mb: Option<f64>,
+    /// What the RAM window holds, MiB.
+    #[serde(rename = "trackedMB")]
+    tracked_mb: f64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Perf {
+    total_requests: u64,
+    avg_ms: f64,
+    slow_queries: usize,
+    recent_slow: Vec<SlowRequest>,
+}
+
+/// Says how the process is; always 200.
+#[utoipa::path(
+    get,
+    path = "/api/health",
+    tag = "system",
+    responses((status = 200, description = "figures of the process", body = Health))
+)]
+pub async fn health(state: State) -> JsonBody {
+    let packets = state.counts().await.ok().or_else(|| state.last_counts());
+    JsonBody::of(&Health {
+        status: "ok",
+        engine: ENGINE,
+        version: BUILD.version,
+        commit: BUILD.commit,
+        build_time: BUILD.time,
+        uptime: state.clock.monotonic().as_secs(),
+        uptime_human: uptime_human(state.clock.monotonic().as_secs()),
+        memory: memory_use(),
+        event_loop: EventLoop::default(),
+        cache: cache_use(&state),
+        websocket: WebSocketUse { clients: count_clients(&state).await },
+        packet_store: PacketStore {
+            packets: packets.map(|counts| counts.transmissions),
+            estimated_mb: memory::read().in_use.map(one_decimal),
+            tracked_mb: 0.0,
+        },
+        perf: perf(&state),
+    })
+}
+
+fn uptime_human(seconds: u64) -> String {
+    format!("{}h {}m", seconds / 3600, seconds % 3600 / 60)
+}
+
+fn memory_use() -> MemoryUse {
+    let memory = memory::read();
+    let whole = |mib: Option<f64>| mib.map(|mib| mib as u64);
+    MemoryUse {
+        rss: whole(memory.resident),
+        heap_used: whole(memory.in_use),
+        heap_total: whole(memory.obtained),
+        external: 0,
+    }
+}
+
+fn cache_use(state: &AppState) -> CacheUse {
+    let (entries, hits, misses) = state.cache_counts();
+    let asked = hits + misses;
+    let share = if asked == 0 { 0.0 } else { hits as f64 / asked as f64 };
+    let hit_rate = (share * 1000.0).round() / 10.0;
+    CacheUse { entries, hits, misses, stale_hits: 0, recomputes: misses, hit_rate }
+}
+
+async fn count_clients(state: &AppState) -> Option<usize> {
+    let live = state.ready().ok()?.live.as_ref()?;
+    let count: Result<usize, AskError<Infallible>> = live.peek(CountClients).await;
+    count.ok()
+}
+
+fn perf(state: &AppState) -> Perf {
+    let (total_requests, avg_ms) = state.timings.count_and_mean_ms();
+    let slow = state.timings.slow();
+    let shown = slow.len().saturating_sub(SLOW_SHOWN);
+    let (slow_queries, recent_slow) = (slow.len(), slow[shown..].to_vec());
+    Perf { total_requests, avg_ms, slow_queries, recent_slow }
+}
+
+/// Whether the process answers, and what it is still doing.
+#[derive(Serialize, ToSchema)]
+pub struct Healthz {
+    /// By name.
+    #[schema(value_type = Vec<Object>)]
+    async_migrations: Vec<MigrationStatus>,
+    /// Only when the list could not be read; `async_migrations_running` is then true.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    async_migrations_error: Option<String>,
+    async_migrations_running: bool,
+    from_pubkey_backfill: BackfillProgress,
+    /// By source; absent without sources.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    ingest_liveness: BTreeMap<String, SourceLiveness>,
+    /// Observations that answers cover; `null` until they have been counted.
+    #[serde(rename = "loadedObs")]
+    loaded_obs: Option<i64>,
+    /// Transmissions that answers cover.
+    #[serde(rename = "loadedTx")]
+    loaded_tx: Option<i64>,
+    ready: bool,
+}
+
+#[derive(Serialize, ToSchema)]
+struct BackfillProgress {
+    done: bool,
+    processed: i64,
+    total: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SourceLiveness {
+    /// Unix seconds, 0 for never.
+    last_receipt_unix: i64,
+    /// Unix seconds, 0 for never.
+    last_message_unix: i64,
+}
+
+/// Before the database is open.
+#[derive(Serialize, ToSchema)]
+pub struct NotReady {
+    ready: bool,
+    reason: &'static str,
+}
+
+/// Says whether the process answers. Waits for no reader longer than the first time.
+#[utoipa::path(
+    get,
+    path = "/api/healthz",
+    tag = "system",
+    responses(
+        (status = 200, description = "the database is open", body = Healthz),
+        (status = 503, description = "it is not yet", body = NotReady),
+    )
+)]
+pub async fn healthz(state: State) -> Result<HttpResponse, ApiError> {
+    let Ok(ready) = state.ready() else {
+        let body = json::bytes(&NotReady { ready: false, reason: "loading" });
+        return Ok(HttpResponse::ServiceUnavailable().content_type("application/json").body(body));
+    };
+    let make = async || Ok::<_, ApiError>(JsonBody::of(&healthz_of(&state, ready).await));
+    let body = state.healthz_body.get(make).await?;
+    Ok(HttpResponse::Ok().content_type("application/json").body(body.0))
+}
+
+async fn healthz_of(state: &AppState, ready: &Ready) -> Healthz {
+    let now_s = state.clock.now_s();
+    let counts = state.counts().await.ok().or_else(|| state.last_counts());
+    let listed = state.ask(move |reader| reader.list_migrations(now_s)).await;
+    let (async_migrations, async_migrations_error) = match listed {
+        Ok(migrations) => (migrations, None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+    let is_running = async_migrations.iter().any(|migration| migration.status == "running");
+    Healthz {
+        async_migrations_running: is_running || async_migrations_error.is_some(),
+        async_migrations_error,
+        from_pubkey_backfill: from_pubkey(&async_migrations),
+        async_migrations,
+        ingest_liveness: liveness(ready, now_s),
+        loaded_obs: counts.as_ref().map(|counts| counts.observations),
+        loaded_tx: counts.as_ref().map(|counts| counts.transmissions),
+        ready: true,
+    }
+}
+
+/// A database without that migration has nothing to fill.
+fn from_pubkey(migrations: &[MigrationStatus]) -> BackfillProgress {
+    match migrations.iter().find(|migration| migration.name.contains("from_pubkey")) {
+        Some(found) => BackfillProgress {
+            done: found.status == "done",
+            processed: found.rows_processed,
+            total: found.rows_total,
+        },
+        None => BackfillProgress { done: true, processed: 0, total: 0 },
+    }
+}
+
+fn liveness(ready: &Ready, now_s: i64) -> BTreeMap<String, SourceLiveness> {
+    let sources = ready.sources.iter().map(|source| {
+        let seen = source.snapshot(now_s);
+        let liveness = SourceLiveness {
+            last_receipt_unix: seen.last_receipt_unix.unwrap_or(0),
+            last_message_unix: seen.last_message_unix.unwrap_or(0),
+        };
+        (seen.name, liveness)
+    });
+    sources.collect()
+}

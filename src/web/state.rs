@@ -1,0 +1,160 @@
+//! What handlers share.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+
+use super::error::ApiError;
+use super::fresh::Fresh;
+use super::json::JsonBody;
+use super::timing::Timings;
+use crate::actors::intake::Intake;
+use crate::actors::line::Line;
+use crate::actors::live::Live;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::stats::Counts;
+use crate::db::{DbError, Reader, Readers};
+use crate::ingest::rules::Rules;
+use crate::ingest::source_status::SourceStatus;
+
+/// How long the figures of `/api/stats` are good (contract §2.1).
+const COUNTS_TTL: Duration = Duration::from_secs(10);
+
+/// How long the body of `/api/healthz` is good.
+const HEALTH_TTL: Duration = Duration::from_secs(1);
+
+/// What this program is.
+#[derive(Clone, Copy, Debug)]
+pub struct Build {
+    /// Of Cargo.toml.
+    pub version: &'static str,
+    /// `CORESCOPE_COMMIT` at build time, or `unknown`.
+    pub commit: &'static str,
+    /// `CORESCOPE_BUILD_TIME` at build time, or `unknown`.
+    pub time: &'static str,
+}
+
+/// This build.
+pub const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    commit: match option_env!("CORESCOPE_COMMIT") {
+        Some(commit) => commit,
+        None => "unknown",
+    },
+    time: match option_env!("CORESCOPE_BUILD_TIME") {
+        Some(time) => time,
+        None => "unknown",
+    },
+};
+
+/// The argument through which handlers get at the state.
+pub type State = Data<AppState>;
+
+/// What there is once the database is open.
+pub struct Ready {
+    /// For everything that is asked of the database.
+    pub readers: Readers,
+    /// Takes posted packets; `None` in a process that does not write.
+    pub intake: Option<Line<Intake>>,
+    /// Feeds WebSocket clients; `None` in a process that does not write.
+    pub live: Option<Line<Live>>,
+    /// The brokers' counters and clocks.
+    pub sources: Vec<Arc<SourceStatus>>,
+}
+
+/// What handlers share. It exists before the database is open: until then they answer 503.
+pub struct AppState {
+    /// As configured.
+    pub config: Arc<Config>,
+    /// What is accepted and how it is decoded; shared with the sources.
+    pub rules: Arc<Rules>,
+    /// Time; monotonic since the start of the process.
+    pub clock: Clock,
+    /// How long requests took.
+    pub timings: Timings,
+    /// The start page or `index.html`, made once.
+    pub(super) pages: super::assets::Pages,
+    ready: OnceLock<Ready>,
+    counts: Fresh<Arc<Counts>>,
+    pub(super) stats_body: Fresh<JsonBody>,
+    pub(super) healthz_body: Fresh<JsonBody>,
+}
+
+impl AppState {
+    /// Makes the state of a process that has not opened its database yet.
+    pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
+        Self {
+            pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
+            config,
+            rules,
+            timings: Timings::new(clock.clone()),
+            ready: OnceLock::new(),
+            counts: Fresh::new(COUNTS_TTL, clock.clone()),
+            stats_body: Fresh::new(COUNTS_TTL, clock.clone()),
+            healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
+            clock,
+        }
+    }
+
+    /// Opens the API. Later calls change nothing.
+    pub fn open(&self, ready: Ready) {
+        let _ = self.ready.set(ready);
+    }
+
+    /// Returns what there is once the database is open.
+    ///
+    /// # Errors
+    /// 503 before.
+    pub fn ready(&self) -> Result<&Ready, ApiError> {
+        let starting = || ApiError::busy("starting: the database is being opened");
+        self.ready.get().ok_or_else(starting)
+    }
+
+    /// Runs a query.
+    ///
+    /// # Errors
+    /// As [`Readers::ask`]; 503 while the database is not open.
+    pub async fn ask<T, F>(&self, query: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
+    {
+        Ok(self.ready()?.readers.ask(query).await?)
+    }
+
+    /// Returns the figures, at most 10 s old.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn counts(&self) -> Result<Arc<Counts>, ApiError> {
+        let now_s = self.clock.now_s();
+        let count = move |reader: &Reader| crate::db::stats::count(reader, now_s);
+        self.counts.get(async || self.ask(count).await.map(Arc::new)).await
+    }
+
+    /// Returns the figures that were counted last, if any were.
+    pub fn last_counts(&self) -> Option<Arc<Counts>> {
+        self.counts.last()
+    }
+
+    /// Answers that were kept, and hits and misses on them.
+    pub fn cache_counts(&self) -> (u64, u64, u64) {
+        let places = [self.counts.hits_and_misses(), self.stats_body.hits_and_misses()];
+        let entries = u64::from(self.counts.last().is_some());
+        let entries = entries + u64::from(self.stats_body.last().is_some());
+        let (hits, misses) = places.iter().fold((0, 0), |sum, (h, m)| (sum.0 + h, sum.1 + m));
+        (entries, hits, misses)
+    }
+}
+
+/// Returns the state of a request.
+///
+/// # Errors
+/// 500 if the application was built without one.
+pub fn state_of(request: &HttpRequest) -> Result<&AppState, ApiError> {
+    let state = request.app_data::<State>();
+    state.map(|state| state.get_ref()).ok_or_else(|| ApiError::internal("there is no state"))
+}

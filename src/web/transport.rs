@@ -1,0 +1,108 @@
+//! What every answer has, whatever the handler (contract §1.1 to §1.5): headers, CORS, clean
+//! paths, request times, the log of our own errors.
+
+use std::panic::AssertUnwindSafe;
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+use futures_util::FutureExt;
+
+use super::cors;
+use super::error::ApiError;
+use super::state::{AppState, State};
+
+const LOAD_STATUS: HeaderName = HeaderName::from_static("x-corescope-load-status");
+
+/// Wraps the whole application.
+///
+/// # Errors
+/// None of its own.
+pub async fn frame<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let Some(state) = request.app_data::<State>().cloned() else {
+        return Err(ApiError::internal("there is no state").into());
+    };
+    let started = state.clock.monotonic();
+    let verdict = cors::judge(request.request(), &state.config.cors_allowed_origins);
+    let early = clean_path(request.request().uri().path(), request.query_string())
+        .or_else(|| cors::preflight(request.request(), &verdict));
+    let is_early = early.is_some();
+    let mut response = match early {
+        Some(answer) => request.into_response(answer).map_into_right_body(),
+        None => next.call(request).await?.map_into_left_body(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(LOAD_STATUS, HeaderValue::from_static("ready"));
+    cors::add_headers(headers, verdict);
+    if !is_early && response.request().path().starts_with("/api/") {
+        if !response.headers().contains_key(CACHE_CONTROL) {
+            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        note(&state, &response, started);
+    }
+    log_blame(&response);
+    Ok(response)
+}
+
+/// Counts the time of an API request.
+fn note<B>(state: &AppState, response: &ServiceResponse<B>, started: std::time::Duration) {
+    let took = state.clock.monotonic().saturating_sub(started);
+    state.timings.record(response.request().path(), response.status().as_u16(), took);
+}
+
+fn log_blame<B>(response: &ServiceResponse<B>) {
+    let error = response.response().error().and_then(|error| error.as_error::<ApiError>());
+    let Some(cause) = error.and_then(ApiError::blame) else { return };
+    let request = response.request();
+    let route = request.match_pattern().unwrap_or_else(|| request.path().to_owned());
+    tracing::error!(method = %request.method(), route, cause, "a request failed");
+}
+
+/// Turns a handler's panic into a 500.
+///
+/// # Errors
+/// None of its own.
+pub async fn catch_panic<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let asked = request.request().clone();
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(answer) => Ok(answer?.map_into_left_body()),
+        Err(_) => {
+            let error = ApiError::internal("the handler panicked");
+            Ok(ServiceResponse::from_err(error, asked).map_into_right_body())
+        }
+    }
+}
+
+/// A path with `//`, `.` or `..` is answered with a redirect to the clean one.
+fn clean_path(path: &str, query: &str) -> Option<HttpResponse> {
+    let is_clean = !path.contains("//") && !path.split('/').any(|part| matches!(part, "." | ".."));
+    if is_clean || !path.starts_with('/') {
+        return None;
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+        match part {
+            ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    let slash = if path.ends_with('/') && !parts.is_empty() { "/" } else { "" };
+    let question = if query.is_empty() { "" } else { "?" };
+    let location = format!("/{}{slash}{question}{query}", parts.join("/"));
+    let mut answer = HttpResponse::build(StatusCode::MOVED_PERMANENTLY);
+    Some(answer.insert_header((LOCATION, location)).finish())
+}
+
+/// Whether a request only reads.
+pub fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}

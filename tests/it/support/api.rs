@@ -1,0 +1,151 @@
+//! The API over a copy of the fixture database, with a clock that stands still.
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
+use actix_web::test::{TestRequest, call_service, init_service, read_body};
+use actix_web::web::{Bytes, Data};
+use corescope::actors::{ActorParts, Actors};
+use corescope::clock::Clock;
+use corescope::config::{Config, Secret};
+use corescope::db::migrations::{BatchRequest, BatchState};
+use corescope::db::{self, Database, OpenOptions, ReaderOptions, Readers};
+use corescope::ingest::Rules;
+use corescope::web::{self, AppState, Ready, State};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::data_file;
+
+/// 51 s after the latest observation of the fixture (2026-05-17T18:10:00Z).
+pub const NOW_MS: i64 = 1_779_041_400_000;
+
+/// A key that opens.
+pub const KEY: &str = "a-key-that-is-strong-enough";
+
+/// An API and what it stands on.
+pub struct Api {
+    pub state: State,
+    pub clock: Clock,
+    pub folder: TempDir,
+    pub database: Option<Database>,
+    pub actors: Option<Actors>,
+}
+
+/// An answer, whole.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl Api {
+    /// Opens a copy of the fixture; `None` where the test data is absent.
+    pub fn over_fixture() -> Option<Self> {
+        Self::with(Config::default())
+    }
+
+    /// As [`Self::over_fixture`], configured. `public_dir` is not looked for in the working folder.
+    pub fn with(config: Config) -> Option<Self> {
+        let fixture = data_file("e2e-fixture.db")?;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meshcore.db");
+        std::fs::write(&path, std::fs::read(fixture).unwrap()).unwrap();
+        let clock = Clock::manual(NOW_MS);
+        let state = Self::closed(config, clock.clone());
+        let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
+        let options = ReaderOptions { clock: clock.clone(), threads: 2, ..Default::default() };
+        let readers = Readers::open(&path, options).unwrap();
+        state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
+        Some(Self { state, clock, folder, database: Some(database), actors: None })
+    }
+
+    /// As [`Self::over_fixture`], with the actors that write.
+    pub fn that_writes(config: Config) -> Option<Self> {
+        let fixture = data_file("e2e-fixture.db")?;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meshcore.db");
+        std::fs::write(&path, std::fs::read(fixture).unwrap()).unwrap();
+        let clock = Clock::manual(NOW_MS);
+        let state = Self::closed(config, clock.clone());
+        let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
+        let options = ReaderOptions { clock: clock.clone(), threads: 2, ..Default::default() };
+        let readers = Readers::open(&path, options).unwrap();
+        let (actors, _deaths) = Actors::start(ActorParts {
+            connection: database.writer,
+            pending: Vec::new(),
+            intake_capacity: 100,
+            clock: clock.clone(),
+        });
+        let (intake, live) = (Some(actors.intake.clone()), Some(actors.live.clone()));
+        state.open(Ready { readers, intake, live, sources: Vec::new() });
+        Some(Self { state, clock, folder, database: None, actors: Some(actors) })
+    }
+
+    /// The state before the database is open.
+    pub fn closed(mut config: Config, clock: Clock) -> State {
+        if config.public_dir.is_relative() {
+            config.public_dir = "/nonexistent".into();
+        }
+        let rules = Arc::new(Rules::new(&config));
+        Data::new(AppState::new(Arc::new(config), rules, clock))
+    }
+
+    /// Runs every migration to its end.
+    pub fn migrate(&mut self) {
+        let writer = &mut self.database.as_mut().unwrap().writer;
+        for name in writer.pending_migrations().unwrap() {
+            let request = BatchRequest { name: name.to_owned(), rows_max: 100 };
+            while writer.run_batch(&request).unwrap().state == BatchState::More {}
+        }
+    }
+
+    /// Changes the database behind the API's back.
+    pub fn execute(&self, sql: &str) {
+        let path = self.folder.path().join("meshcore.db");
+        rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
+    }
+
+    pub async fn get(&self, uri: &str) -> Answer {
+        ask(&self.state, TestRequest::get().uri(uri)).await
+    }
+
+    /// The JSON of an answer that must be 200.
+    pub async fn json(&self, uri: &str) -> Value {
+        let answer = self.get(uri).await;
+        assert_eq!(answer.status, StatusCode::OK, "{uri}: {}", answer.text());
+        answer.json()
+    }
+
+    pub async fn post(&self, uri: &str, body: impl Into<Bytes>) -> Answer {
+        ask(&self.state, TestRequest::post().uri(uri).set_payload(body)).await
+    }
+}
+
+/// A configuration with a strong key.
+pub fn with_key() -> Config {
+    Config { api_key: Some(Secret::new(KEY)), ..Config::default() }
+}
+
+/// Sends one request through the whole application.
+pub async fn ask(state: &State, request: TestRequest) -> Answer {
+    let app = init_service(web::app(state.clone())).await;
+    let response = call_service(&app, request.to_request()).await;
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, body: read_body(response.map_into_boxed_body()).await }
+}
