@@ -71,7 +71,7 @@ pub fn prepare(config: &mut Config, clock: &Clock) -> Result<Demo, String> {
         era: Era::Present,
     };
     configure(config, folder.path());
-    let options = OpenOptions::new(clock.clone());
+    let options = OpenOptions { has_regions: true, ..OpenOptions::new(clock.clone()) };
     let writer =
         BulkWriter::create(&config.db_path, plan.era, &options).map_err(|error| failed(&error))?;
     history::write(&plan, &Network::new(&plan.network()), &writer, |_| {})

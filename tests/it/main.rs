@@ -14,6 +14,8 @@ mod mesh_fuzz;
 mod mesh_round_trip;
 mod mqtt;
 mod mqtt_replay;
+mod seed;
+mod sim;
 mod support;
 mod tidy;
 mod upgrade;
