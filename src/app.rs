@@ -241,9 +241,7 @@ async fn begin_backfill(actors: Option<&Actors>, sources: &[MqttSource]) {
 impl Running {
     /// Stops in order (decision 13).
     async fn stop(self) -> Result<(), DbError> {
-        if let Some(demo) = self.demo {
-            demo.stop();
-        }
+        let _demo_folder = self.demo.map(RunningDemo::stop);
         let closed = match self.actors {
             Some(actors) => actors.stop(self.sources, STOP_STEP).await,
             None => Ok(()),

@@ -23,6 +23,8 @@ mod mqtt;
 mod mqtt_replay;
 mod openapi;
 mod readers;
+mod seed;
+mod sim;
 mod support;
 mod tidy;
 mod upgrade;
