@@ -1,3 +1,8 @@
 //! Telemetry maths and gauges; pure.
 
+pub mod baseline;
 pub mod intake;
+pub mod latency;
+pub mod ledger;
+pub mod requests;
+pub mod thresholds;

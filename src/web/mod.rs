@@ -18,7 +18,6 @@ pub mod packets;
 pub mod params;
 pub mod state;
 pub mod stats;
-pub mod timing;
 pub mod transport;
 
 use actix_web::body::MessageBody;
@@ -29,6 +28,8 @@ use actix_web::{App, Error, FromRequest, Handler, Responder, Route, guard, web};
 
 pub use error::ApiError;
 pub use state::{AppState, BUILD, Ready, State};
+
+use crate::perf::requests::RouteId;
 
 /// One route.
 pub struct Endpoint {
@@ -81,14 +82,7 @@ pub fn app(
 
 /// Registers the table: a path that is there with another method is answered 405.
 pub fn routes(config: &mut web::ServiceConfig) {
-    let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
-    for endpoint in table() {
-        match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
-            Some((_, endpoints)) => endpoints.push(endpoint),
-            None => paths.push((endpoint.path, vec![endpoint])),
-        }
-    }
-    for (path, endpoints) in paths {
+    for (index, (path, endpoints)) in by_path().into_iter().enumerate() {
         let allow = allowed(&endpoints);
         let refuse = move || async move { ApiError::method_not_allowed(allow) };
         let resource = web::resource(path).default_service(web::to(move || {
@@ -97,8 +91,25 @@ pub fn routes(config: &mut web::ServiceConfig) {
         }));
         let add =
             |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        let resource = resource.app_data(RouteId::of(index));
         config.service(endpoints.into_iter().fold(resource, add));
     }
+}
+
+/// The paths of the table in its order, each once: times are counted by them.
+pub fn templates() -> impl Iterator<Item = &'static str> {
+    by_path().into_iter().map(|(path, _)| path)
+}
+
+fn by_path() -> Vec<(&'static str, Vec<Endpoint>)> {
+    let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
+    for endpoint in table() {
+        match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
+            Some((_, endpoints)) => endpoints.push(endpoint),
+            None => paths.push((endpoint.path, vec![endpoint])),
+        }
+    }
+    paths
 }
 
 fn allowed(endpoints: &[Endpoint]) -> &'static str {
