@@ -5,4 +5,5 @@ pub mod intake;
 pub mod latency;
 pub mod ledger;
 pub mod requests;
+pub mod sqlite;
 pub mod thresholds;
