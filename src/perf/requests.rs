@@ -54,7 +54,7 @@ struct RouteTimes {
 /// A request that took longer than 100 ms.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct SlowRequest {
-    /// Without the query string; the first 256 characters.
+    /// Without the query string.
     pub path: String,
     /// Milliseconds, one decimal.
     pub ms: f64,

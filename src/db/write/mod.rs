@@ -6,9 +6,6 @@
 mod group;
 mod nodes;
 mod noted;
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod noted_tests;
 mod observations;
 mod observers;
 mod others;

@@ -1,5 +1,9 @@
 //! What each operation of the writer costs, entered in the ledger whatever becomes of it.
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,10 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::tests::{statuses, writer};
+use rusqlite::hooks::Wal;
+
+use super::super::tests::{statuses, writer};
 use super::*;
 use crate::clock::Clock;
+use crate::db::counters;
 use crate::db::migrations::{BatchRequest, BatchState};
+use crate::db::open::OpenOptions;
+use crate::ingest::reception::Record;
 use crate::ingest::reception::{
     AdvertSeen, NewObservation, NewTransmission, ObserverMetrics, ObserverSeen, PacketReception,
     StatusReport,
@@ -32,7 +37,7 @@ impl Witness {
                 false
             }))
             .unwrap();
-        let hook = move |_: &mut rusqlite::hooks::Wal, log: i32| {
+        let hook = move |_: &mut Wal, log: i32| {
             let log = u64::try_from(log).unwrap();
             sum.fetch_add(log - before, Ordering::Relaxed);
             before = log;
