@@ -1,3 +1,9 @@
 //! Telemetry maths and gauges; pure.
 
+pub mod baseline;
 pub mod intake;
+pub mod latency;
+pub mod ledger;
+pub mod requests;
+pub mod sqlite;
+pub mod thresholds;
