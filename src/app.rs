@@ -1,28 +1,33 @@
 //! Start order and stop order (decision 13). Everything else is elsewhere.
 //!
 //! Start: listen → answer (503 until the database is open) → open and upgrade the database →
-//! readers → actors → sources → migrations, once every source has tried to subscribe.
-//! Stop: HTTP drains → sources stop → Intake drains → Backfill quiesces → Writer closes.
+//! readers → actors → sources → telemetry → migrations, once every source has tried to subscribe.
+//! Stop: HTTP drains → sources stop → Intake drains → Backfill quiesces → Writer closes →
+//! telemetry stops.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::HttpServer;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use actix_web::HttpServer;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::actors::delivery::IntakeDoor;
+use crate::actors::lifeline::Lifelines;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
+use crate::actors::perf::{IngestParts, PerfActors, PerfParts};
 use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::db::{self, DbError, OpenOptions, ReaderOptions, Readers};
 use crate::ingest::Rules;
+use crate::perf::proc::Proc;
 use crate::sim::demo::{Demo, RunningDemo};
 use crate::web::{self, AppState, Ready};
 
@@ -72,6 +77,7 @@ pub struct Application {
 #[derive(Default)]
 struct Running {
     actors: Option<Actors>,
+    perf: Option<PerfActors>,
     deaths: Option<UnboundedReceiver<&'static str>>,
     sources: Vec<MqttSource>,
     checkpointer: Option<Checkpointer>,
@@ -147,10 +153,10 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
     let listener = TcpListener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let server = HttpServer::new(move || web::app(state.clone()))
-    .listen(listener)?
-    .shutdown_timeout(HTTP_DRAIN_S)
-    .disable_signals()
-    .run();
+        .listen(listener)?
+        .shutdown_timeout(HTTP_DRAIN_S)
+        .disable_signals()
+        .run();
     Ok((address, server))
 }
 
@@ -159,8 +165,11 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
     let (config, clock) = (&state.config, &state.clock);
     if config.role == Role::Server {
         let readers = open_readers(config, clock)?;
-        state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
-        return Ok(Running::default());
+        let (lifelines, deaths) = Lifelines::new();
+        let perf = PerfActors::start(perf_parts(config, clock, None), &lifelines);
+        let lines = Some(perf.lines.clone());
+        state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
+        return Ok(Running { perf: Some(perf), deaths: Some(deaths), ..Running::default() });
     }
     let options = OpenOptions {
         has_regions: !config.channels.hash_regions.is_empty(),
@@ -172,24 +181,45 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
     let path = database.writer.path();
     let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())?;
     let readers = open_readers(config, clock)?;
-    let (actors, deaths) = Actors::start(ActorParts {
+    let (lifelines, deaths) = Lifelines::new();
+    let actors = Actors::start(ActorParts {
         connection: database.writer,
         pending: database.report.pending,
         intake_capacity: config.ingest.buffer_size,
         clock: clock.clone(),
+        lifelines: lifelines.clone(),
     });
     let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
     let sources = sources::start_all(config, &state.rules, &door, clock)?;
+    let statuses: Vec<_> = sources.iter().map(MqttSource::status).collect();
+    let ingest = IngestParts {
+        totals: Arc::clone(&actors.totals),
+        sources: statuses.clone(),
+        shares: Arc::new(()),
+        is_serving: config.role == Role::All,
+    };
+    let perf = PerfActors::start(perf_parts(config, clock, Some(ingest)), &lifelines);
     state.open(Ready {
         readers,
         intake: Some(actors.intake.clone()),
         live: Some(actors.live.clone()),
-        sources: sources.iter().map(MqttSource::status).collect(),
+        sources: statuses,
+        perf: Some(perf.lines.clone()),
     });
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
-    let deaths = Some(deaths);
+    let (deaths, perf) = (Some(deaths), Some(perf));
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
-    Ok(Running { actors, deaths, sources, checkpointer, demo })
+    Ok(Running { actors, perf, deaths, sources, checkpointer, demo })
+}
+
+fn perf_parts(config: &Config, clock: &Clock, ingest: Option<IngestParts>) -> PerfParts {
+    let folder = config.db_path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    PerfParts {
+        proc: Proc::of_system(folder.unwrap_or(Path::new("."))),
+        stats_path: config.stats_path.clone(),
+        ingest,
+        clock: clock.clone(),
+    }
 }
 
 fn open_readers(config: &Config, clock: &Clock) -> Result<Readers, DbError> {
@@ -232,6 +262,9 @@ impl Running {
         };
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.stop();
+        }
+        if let Some(perf) = self.perf {
+            perf.stop(STOP_STEP).await;
         }
         Ok(closed?)
     }
