@@ -61,8 +61,11 @@ impl IoSampler {
     }
 }
 
+/// A name and what it stands for.
+type Rate = (&'static str, fn(&IoRates) -> f64);
+
 /// Names of the rates in a series; a component's stand behind its name and a dot.
-const RATES: [(&str, fn(&IoRates) -> f64); 5] = [
+const RATES: [Rate; 5] = [
     ("readBytesPerSec", |rates| rates.read_bytes_per_sec),
     ("writeBytesPerSec", |rates| rates.write_bytes_per_sec),
     ("cancelledWriteBytesPerSec", |rates| rates.cancelled_write_bytes_per_sec),

@@ -14,6 +14,7 @@ mod mesh_fuzz;
 mod mesh_round_trip;
 mod mqtt;
 mod mqtt_replay;
+mod perf;
 mod support;
 mod tidy;
 mod upgrade;
