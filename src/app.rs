@@ -25,7 +25,7 @@ use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
-use crate::db::{self, DbError, OpenOptions, ReaderOptions, Readers};
+use crate::db::{self, Database, DbError, OpenOptions, ReaderOptions, Readers};
 use crate::ingest::Rules;
 use crate::perf::proc::Proc;
 use crate::sim::demo::{Demo, RunningDemo};
@@ -98,7 +98,7 @@ impl Application {
         let (address, server) = listen(state.clone())?;
         let handle = server.handle();
         let server_ended = tokio::spawn(server);
-        match start(&state, demo).await {
+        match start(&state, demo) {
             Ok(running) => Ok(Self { address, server: handle, server_ended, running }),
             Err(error) => {
                 handle.stop(false).await;
@@ -161,23 +161,28 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
 }
 
 /// Opens the database and starts what the role asks for.
-async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
-    let (config, clock) = (&state.config, &state.clock);
-    if config.role == Role::Server {
-        let readers = open_readers(config, clock)?;
-        let (lifelines, deaths) = Lifelines::new();
-        let perf = PerfActors::start(perf_parts(config, clock, None), &lifelines);
-        let lines = Some(perf.lines.clone());
-        state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
-        return Ok(Running { perf: Some(perf), deaths: Some(deaths), ..Running::default() });
+fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
+    match state.config.role {
+        Role::Server => start_serving(state),
+        Role::All | Role::Ingest => start_writing(state, demo),
     }
-    let options = OpenOptions {
-        has_regions: !config.channels.hash_regions.is_empty(),
-        metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
-        ..OpenOptions::new(clock.clone())
-    };
-    let database = db::open(&config.db_path, &options)?;
-    tell_report(&database.report);
+}
+
+/// Starts what a process has that only reads.
+fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
+    let (config, clock) = (&state.config, &state.clock);
+    let readers = open_readers(config, clock)?;
+    let (lifelines, deaths) = Lifelines::new();
+    let perf = PerfActors::start(perf_parts(config, clock, None), &lifelines);
+    let lines = Some(perf.lines.clone());
+    state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
+    Ok(Running { perf: Some(perf), deaths: Some(deaths), ..Running::default() })
+}
+
+/// Starts everything.
+fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
+    let (config, clock) = (&state.config, &state.clock);
+    let database = open_database(config, clock)?;
     let path = database.writer.path();
     let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())?;
     let readers = open_readers(config, clock)?;
@@ -210,6 +215,17 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
     let (deaths, perf) = (Some(deaths), Some(perf));
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
     Ok(Running { actors, perf, deaths, sources, checkpointer, demo })
+}
+
+fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
+    let options = OpenOptions {
+        has_regions: !config.channels.hash_regions.is_empty(),
+        metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
+        ..OpenOptions::new(clock.clone())
+    };
+    let database = db::open(&config.db_path, &options)?;
+    tell_report(&database.report);
+    Ok(database)
 }
 
 fn perf_parts(config: &Config, clock: &Clock, ingest: Option<IngestParts>) -> PerfParts {

@@ -3,11 +3,11 @@
 mod cache;
 mod io;
 mod look;
+mod process;
 mod publish;
 mod running;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Actor;
@@ -103,8 +103,4 @@ pub fn stats_text(sampled_at: &str) -> String {
     format!(
         r#"{{"sampledAt":"{sampled_at}","tx_inserted":120,"obs_inserted":340,"tx_dupes":220,"node_upserts":12,"observer_upserts":300,"write_errors":1,"sig_drops":2,"walCommits":118,"groupCommitFlushes":0,"backfillUpdates":{{"path_json":12}},"procIO":{{"readBytesPerSec":0,"writeBytesPerSec":4096.5,"cancelledWriteBytesPerSec":0,"syscallsRead":2,"syscallsWrite":1,"sampledAt":"{sampled_at}"}},"writer_perf":{{"mqtt_handler":{{"count":1,"contention_total":0,"wait_ms_p50":0,"wait_ms_p95":0,"wait_ms_p99":0,"wait_ms_max":0,"hold_ms_p50":1.2,"hold_ms_p95":1.2,"hold_ms_p99":1.2,"hold_ms_max":1.2}}}},"source_liveness":{{"local":{{"lastReceiptUnix":1784364457,"lastMessageUnix":1784364457}}}},"source_statuses":[{{"name":"zulu","broker":"mqtt://bob:p@ss@host:1883","connected":false,"lastConnectUnix":0,"lastDisconnectUnix":0,"lastPacketUnix":0,"connectCount":1,"disconnectCount":1,"packetsTotal":0,"packetsLast5m":0,"lastError":"dial mqtt://bob:p@ss@host:1883: refused"}},{{"name":"local","broker":"tcp://localhost:1883","connected":true,"lastConnectUnix":1784364400,"lastDisconnectUnix":0,"lastPacketUnix":1784364457,"connectCount":1,"disconnectCount":0,"packetsTotal":9,"packetsLast5m":9}}],"watchdogLastTickUnix":1784364420}}"#
     )
-}
-
-pub fn arc<T>(value: T) -> Arc<T> {
-    Arc::new(value)
 }

@@ -1,5 +1,7 @@
 //! The bodies in every state, exact under a clock that is moved by hand.
 
+use std::sync::Arc;
+
 use corescope::actors::cache::{Cache, Peek, ShowIo, ShowStats, Subject};
 use corescope::actors::line::Line;
 use corescope::clock::Clock;
@@ -8,7 +10,7 @@ use corescope::perf::io::{IoMeter, IoSample, Moment};
 use corescope::perf::proc::{Proc, Reading};
 use serde_json::{Value, json};
 
-use super::{FakeProc, NOW_MS, arc, body, cache, stats_text};
+use super::{FakeProc, NOW_MS, body, cache, stats_text};
 use crate::support::{check_json, data_file};
 
 const NOW: &str = "2026-07-18T08:47:37Z";
@@ -52,7 +54,7 @@ fn clock() -> Clock {
 
 fn stats(text: &str) -> Look {
     let stats = IngestorStats::peek(text.as_bytes(), Origin::Beside, NOW_MS);
-    Look::Stats(arc(stats.unwrap()))
+    Look::Stats(Arc::new(stats.unwrap()))
 }
 
 async fn check_all(cache: &Line<Cache>, state: &str) {
@@ -65,7 +67,7 @@ async fn check_all(cache: &Line<Cache>, state: &str) {
 async fn the_bodies_of_fresh_figures() {
     let clock = clock();
     let cache = cache(&clock);
-    assert!(cache.tell(ShowIo(arc(sample(&clock)))));
+    assert!(cache.tell(ShowIo(Arc::new(sample(&clock)))));
     assert!(cache.tell(ShowStats(stats(&stats_text(NOW)))));
     check_all(&cache, "fresh").await;
 }
@@ -74,7 +76,7 @@ async fn the_bodies_of_fresh_figures() {
 async fn the_bodies_of_figures_that_nobody_renews() {
     let clock = clock();
     let cache = cache(&clock);
-    assert!(cache.tell(ShowIo(arc(sample(&clock)))));
+    assert!(cache.tell(ShowIo(Arc::new(sample(&clock)))));
     assert!(cache.tell(ShowStats(stats(&stats_text(NOW)))));
     clock.advance_ms(5_001);
     check_all(&cache, "stale").await;
@@ -90,7 +92,7 @@ async fn the_bodies_before_anything_is_known() {
 async fn the_bodies_of_a_file_that_says_nothing() {
     let clock = clock();
     let cache = cache(&clock);
-    assert!(cache.tell(ShowIo(arc(sample(&clock)))));
+    assert!(cache.tell(ShowIo(Arc::new(sample(&clock)))));
     assert!(cache.tell(ShowStats(Look::Unreadable("it is a pipe, no regular file".into()))));
     check_all(&cache, "unreadable").await;
 }
@@ -108,7 +110,7 @@ async fn the_source_of_the_ingest_block_is_named() {
     ];
     for (origin, name) in cases {
         let stats = IngestorStats::peek(text.as_bytes(), origin, NOW_MS).unwrap();
-        assert!(cache.tell(ShowStats(Look::Stats(arc(stats)))));
+        assert!(cache.tell(ShowStats(Look::Stats(Arc::new(stats)))));
         let body = body(&cache, Subject::Io).await;
         assert_eq!(body["ingestorStatus"], json!({"state": "fresh", "source": name}));
         assert_eq!(body["ingestor"]["writeBytesPerSec"], 4_096.5);
@@ -141,7 +143,7 @@ async fn freshness_is_computed_at_every_look() {
 async fn our_own_rates_go_when_the_sampler_falls_silent() {
     let clock = clock();
     let cache = cache(&clock);
-    assert!(cache.tell(ShowIo(arc(sample(&clock)))));
+    assert!(cache.tell(ShowIo(Arc::new(sample(&clock)))));
     clock.advance_ms(5_000);
     assert_eq!(body(&cache, Subject::Io).await["writeBytesPerSec"], 9_000);
     clock.advance_ms(1);
@@ -176,7 +178,7 @@ async fn an_answer_knows_its_age_and_equal_looks_get_the_same_bytes() {
     let clock = clock();
     let cache = cache(&clock);
     assert_eq!(cache.peek::<_, ()>(Peek(Subject::Io)).await.unwrap().age, None);
-    assert!(cache.tell(ShowIo(arc(sample(&clock)))));
+    assert!(cache.tell(ShowIo(Arc::new(sample(&clock)))));
     let first = cache.peek::<_, ()>(Peek(Subject::Io)).await.unwrap();
     clock.advance_ms(700);
     let second = cache.peek::<_, ()>(Peek(Subject::Io)).await.unwrap();
@@ -192,7 +194,7 @@ async fn the_original_keys_are_all_there() {
     let at_ms = 1_795_348_733_000;
     let cache = cache(&Clock::manual(at_ms));
     let stats = IngestorStats::peek(&text, Origin::Beside, at_ms).unwrap();
-    assert!(cache.tell(ShowStats(Look::Stats(arc(stats)))));
+    assert!(cache.tell(ShowStats(Look::Stats(Arc::new(stats)))));
     for (subject, name) in
         [(Subject::WriteSources, "perf_write-sources.json"), (Subject::Io, "perf_io.json")]
     {

@@ -110,7 +110,7 @@ fn a_file_that_may_not_be_read_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("stats.json");
     publish(&path, stats_text(NOW).as_bytes()).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     let error = look(&path).unwrap_err();
     assert_eq!(error.to_string(), "it cannot be read: permission denied");
 }
