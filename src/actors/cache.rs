@@ -87,7 +87,8 @@ impl Cache {
         }
     }
 
-    fn show_stats(&mut self, look: Look) {
+    /// Takes what the latest look at the stats found.
+    pub fn show_stats(&mut self, look: Look) {
         let is_same_kind = match (&self.look, &look) {
             (Look::Missing, Look::Missing) | (Look::Stats(_), Look::Stats(_)) => true,
             (Look::Unreadable(was), Look::Unreadable(is)) => was == is,
