@@ -1,18 +1,23 @@
 //! Thin actix shells, each the sole owner of one thing. Everything clever is a plain function in
 //! another module; actix (the actor crate) appears in this folder only.
 //!
-//! Who may ask whom (decision 6): `web → Intake, Live, Backfill`; `MqttSource → Intake`;
-//! `Intake → Writer`; `Backfill → Writer`. The Writer tells, it never asks.
+//! Who may ask whom (decision 6): `web → Intake, Live, Backfill, Cache, IoSampler`;
+//! `MqttSource → Intake`; `Intake → Writer`; `Backfill → Writer`. The Writer, `IoSampler` and
+//! `StatsFile` tell, they never ask.
 
 pub mod backfill;
+pub mod cache;
 pub mod delivery;
 pub mod intake;
+pub mod io_sampler;
 pub mod lifeline;
 pub mod line;
 pub mod live;
 mod live_text;
 pub mod mqtt_source;
+pub mod perf;
 pub mod sources;
+pub mod stats_file;
 pub mod writer;
 
 use std::sync::Arc;
@@ -20,7 +25,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use actix::{Actor, Arbiter};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 use self::backfill::{Backfill, Begin, Quiesce, Signals};
@@ -80,13 +84,14 @@ pub struct ActorParts {
     pub intake_capacity: usize,
     /// The time.
     pub clock: Clock,
+    /// Where the news of deaths goes.
+    pub lifelines: Lifelines,
 }
 
 impl Actors {
-    /// Starts all of them; the names of those that die arrive at the receiver.
-    pub fn start(parts: ActorParts) -> (Self, UnboundedReceiver<&'static str>) {
-        let (lifelines, deaths) = Lifelines::new();
-        let ActorParts { connection, pending, intake_capacity, clock } = parts;
+    /// Starts all of them.
+    pub fn start(parts: ActorParts) -> Self {
+        let ActorParts { connection, pending, intake_capacity, clock, lifelines } = parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
         let (ledger, pages) = (connection.ledger(), connection.pages());
         let (totals, live_dropped) = (Arc::default(), Arc::default());
@@ -111,7 +116,7 @@ impl Actors {
         let backfill = Backfill::new(writer.clone(), signals, pending, lifeline);
         let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
 
-        let actors = Self {
+        Self {
             intake,
             live,
             backfill,
@@ -124,8 +129,7 @@ impl Actors {
             writer,
             writer_arbiter,
             live_arbiter,
-        };
-        (actors, deaths)
+        }
     }
 
     /// Lets migrations start.

@@ -21,9 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use self::shares::{Shares, apportion};
-pub use self::snapshot::{ComponentPerf, LedgerSnapshot, SourceRow, Sums, TotalsRow};
+pub use self::snapshot::{LedgerSnapshot, SourceRow, Sums, TotalsRow};
 pub use self::source::{Share, Source};
 use super::latency::Latency;
+use super::stats_file::{ComponentPerf, WriteShares};
 
 /// A longer wait for the writer counts as contention (spec §4.2, strict).
 pub const CONTENTION: Duration = Duration::from_millis(100);
@@ -120,6 +121,24 @@ impl Ledger {
 
     fn lock(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For the stats file.
+impl WriteShares for Ledger {
+    fn fill(
+        &self,
+        backfills: &mut BTreeMap<String, u64>,
+        perf: &mut BTreeMap<String, ComponentPerf>,
+    ) {
+        let snapshot = self.snapshot();
+        backfills.clear();
+        for (source, sums) in &snapshot.sums {
+            if let Source::Backfill(name) = source {
+                backfills.insert((*name).to_owned(), sums.rows);
+            }
+        }
+        *perf = snapshot.components;
     }
 }
 

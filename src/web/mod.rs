@@ -16,6 +16,7 @@ pub mod packet_query;
 pub mod packet_rows;
 pub mod packets;
 pub mod params;
+pub mod perf;
 pub mod state;
 pub mod stats;
 pub mod transport;
@@ -55,6 +56,10 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/packets/observations", packets::observations),
         get("/api/packets/{id}", packets::detail),
         post("/api/decode", packet_post::decode_only),
+        get("/api/perf/io", perf::io),
+        get("/api/perf/history", perf::history),
+        get("/api/perf/write-sources", perf::write_sources),
+        get("/api/mqtt/status", perf::mqtt_status),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]

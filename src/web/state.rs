@@ -12,6 +12,7 @@ use super::json::JsonBody;
 use crate::actors::intake::Intake;
 use crate::actors::line::Line;
 use crate::actors::live::Live;
+use crate::actors::perf::PerfLines;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::stats::Counts;
@@ -63,6 +64,8 @@ pub struct Ready {
     pub live: Option<Line<Live>>,
     /// The brokers' counters and clocks.
     pub sources: Vec<Arc<SourceStatus>>,
+    /// What watches this process; `None` where nothing does.
+    pub perf: Option<PerfLines>,
 }
 
 /// What handlers share. It exists before the database is open: until then they answer 503.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use corescope::actors::delivery::{Delivery, IntakeDoor, Receipt};
 use corescope::actors::intake::{Drain, SubmitError, SubmitPacket};
+use corescope::actors::lifeline::Lifelines;
 use corescope::actors::line::AskError;
 use corescope::actors::{ActorParts, Actors};
 use corescope::clock::Clock;
@@ -51,8 +52,9 @@ fn start(path: &Path, capacity: usize) -> Actors {
         pending: Vec::new(),
         intake_capacity: capacity,
         clock,
+        lifelines: Lifelines::new().0,
     };
-    Actors::start(parts).0
+    Actors::start(parts)
 }
 
 fn rows(path: &Path) -> i64 {

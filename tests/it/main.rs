@@ -22,6 +22,7 @@ mod mesh_round_trip;
 mod mqtt;
 mod mqtt_replay;
 mod openapi;
+mod perf;
 mod readers;
 mod seed;
 mod sim;
