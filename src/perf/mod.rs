@@ -1,5 +1,6 @@
 //! Telemetry maths and gauges; pure.
 
+pub mod anomaly;
 pub mod baseline;
 pub mod intake;
 pub mod latency;

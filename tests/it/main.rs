@@ -21,6 +21,7 @@ mod mqtt_replay;
 mod openapi;
 mod readers;
 mod support;
+mod telemetry_ledger;
 mod tidy;
 mod upgrade;
 mod vectors;
