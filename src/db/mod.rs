@@ -17,6 +17,7 @@ pub mod migrations;
 pub mod open;
 pub mod packets;
 pub mod pages;
+pub mod probe;
 pub mod reader;
 pub mod readers;
 pub mod schema;

@@ -1,6 +1,7 @@
 //! Telemetry maths and gauges; pure, but for the two files that are told where to read and write:
 //! [`proc`] and [`stats_file`].
 
+pub mod anomaly;
 pub mod baseline;
 pub mod bodies;
 pub mod history;

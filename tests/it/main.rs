@@ -27,6 +27,7 @@ mod readers;
 mod seed;
 mod sim;
 mod support;
+mod telemetry_ledger;
 mod tidy;
 mod upgrade;
 mod upgrade_killed;
