@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, MessageResult};
+use arc_swap::ArcSwap;
 
 use super::cache::{Cache, ShowStats};
 use super::line::Line;
@@ -38,6 +39,7 @@ const THREAD_NAME: &CStr = c"stats-file";
 pub struct StatsFile {
     work: Work,
     counts: StatsFileCounts,
+    latest: Arc<ArcSwap<Look>>,
     cache: Line<Cache>,
     clock: Clock,
     every: Option<Duration>,
@@ -65,7 +67,13 @@ pub struct StatsFileCounts {
 impl StatsFile {
     /// Makes the actor. It ticks `every` so often, or only when it is told to.
     pub fn new(work: Work, cache: Line<Cache>, clock: Clock, every: Option<Duration>) -> Self {
-        Self { work, counts: StatsFileCounts::default(), cache, clock, every }
+        let (counts, latest) = (StatsFileCounts::default(), ArcSwap::from_pointee(Look::Missing));
+        Self { work, counts, latest: Arc::new(latest), cache, clock, every }
+    }
+
+    /// What the latest look found, to be read without asking.
+    pub fn latest(&self) -> Arc<ArcSwap<Look>> {
+        Arc::clone(&self.latest)
     }
 
     fn tick(&mut self) {
@@ -73,10 +81,11 @@ impl StatsFile {
             Work::Publish(publisher) => publisher.tick(&self.clock),
             Work::Watch(watcher) => watch(watcher, self.clock.now_ms()),
         };
-        if let Some(look) = look
-            && !self.cache.tell(ShowStats(look))
-        {
-            tracing::debug!("the cache was not told the stats");
+        if let Some(look) = look {
+            self.latest.store(Arc::new(look.clone()));
+            if !self.cache.tell(ShowStats(look)) {
+                tracing::debug!("the cache was not told the stats");
+            }
         }
         self.note(outcome);
     }

@@ -184,6 +184,25 @@ impl StatsFile {
         serde_json::from_slice(text)
     }
 
+    /// Returns all counters by the names of the API (spec §4.4).
+    pub fn sources(&self) -> BTreeMap<String, u64> {
+        let counters = &self.counters;
+        let fixed = [
+            ("tx_inserted", counters.tx_inserted),
+            ("tx_dupes", counters.tx_dupes),
+            ("obs_inserted", counters.obs_inserted),
+            ("node_upserts", counters.node_upserts),
+            ("observer_upserts", counters.observer_upserts),
+            ("write_errors", counters.write_errors),
+            ("sig_drops", counters.sig_drops),
+            ("walCommits", counters.wal_commits),
+            ("groupCommitFlushes", counters.group_commit_flushes),
+        ];
+        let fixed = fixed.into_iter().map(|(name, count)| (name.to_owned(), count));
+        let backfills = self.backfill_updates.iter();
+        fixed.chain(backfills.map(|(name, rows)| (format!("backfill_{name}"), *rows))).collect()
+    }
+
     /// Dates the content: one reading of the clock for both times (000-17).
     pub fn stamp(&mut self, now_s: i64, rates: Option<IoRates>) {
         self.sampled_at = clock::iso_s(now_s);

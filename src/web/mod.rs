@@ -17,6 +17,7 @@ pub mod packet_rows;
 pub mod packets;
 pub mod params;
 pub mod perf;
+pub mod perf_overview;
 pub mod state;
 pub mod stats;
 pub mod transport;
@@ -56,7 +57,11 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/packets/observations", packets::observations),
         get("/api/packets/{id}", packets::detail),
         post("/api/decode", packet_post::decode_only),
+        get("/api/perf", perf::overview),
         get("/api/perf/io", perf::io),
+        get("/api/perf/sqlite", perf::sqlite),
+        get("/api/perf/anomalies", perf::anomalies),
+        post("/api/perf/reset", perf::reset),
         get("/api/perf/history", perf::history),
         get("/api/perf/write-sources", perf::write_sources),
         get("/api/mqtt/status", perf::mqtt_status),
