@@ -19,8 +19,8 @@ use tokio::task::JoinHandle;
 
 use crate::actors::delivery::IntakeDoor;
 use crate::actors::lifeline::Lifelines;
-use crate::actors::mqtt_source::{MqttSource, SourceError};
 use crate::actors::loop_monitor::LoopMonitor;
+use crate::actors::mqtt_source::{MqttSource, SourceError};
 use crate::actors::perf::{EVERY, IngestParts, PerfActors, PerfParts};
 use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::db::probe::SqliteProbe;
 use crate::ingest::source_status::SourceStatus;
 use crate::perf::ingestor::Look;
-use crate::perf::io::LatestIo;
+use crate::perf::io::{IoSample, LatestIo};
 use crate::perf::lag::LoopLag;
 use crate::perf::proc::Proc;
 use crate::perf::stats_file::Watcher;
@@ -53,8 +53,25 @@ pub struct PerfLines {
     pub latest_io: Arc<LatestIo>,
     /// The latest look, to be read without asking.
     pub latest_vitals: Arc<LatestVitals>,
+    /// What the latest look at the stats of ingest found.
+    pub latest_look: Arc<ArcSwap<Look>>,
     /// What a process that writes counts; `None` in another.
     pub write_side: Option<WriteSide>,
+}
+
+impl PerfLines {
+    /// Returns the latest sample, unless the sampler has fallen silent.
+    pub fn fresh_io(&self, now: Duration) -> Option<Arc<IoSample>> {
+        self.latest_io.load_full().filter(|sample| sample.is_fresh(now))
+    }
+
+    /// Returns how old the stats of ingest are; `None` if there are none.
+    pub fn stats_age_ms(&self, now_ms: i64) -> Option<i64> {
+        match &**self.latest_look.load() {
+            Look::Stats(stats) => Some(now_ms.saturating_sub(stats.sampled_at_ms)),
+            Look::Missing | Look::Unreadable(_) => None,
+        }
+    }
 }
 
 /// What they need.
@@ -113,7 +130,7 @@ impl PerfActors {
         let latest_vitals = Arc::new(LatestVitals::empty());
         let (clock, every) = (clock.clone(), *every);
         let write_side = parts.ingest.as_ref().map(|ingest| ingest.write_side.clone());
-        let inputs = parts.vitals(&latest_io, latest_look);
+        let inputs = parts.vitals(&latest_io, Arc::clone(&latest_look));
         let vitals = Vitals::new(inputs, Arc::clone(&latest_vitals), clock, every);
         let vitals = Vitals::start_in_arbiter(&vitals_arbiter.handle(), |_| vitals);
         let vitals = Line::new(vitals, PEEK_ROOM, PEEK_DEADLINE);
@@ -125,6 +142,7 @@ impl PerfActors {
             vitals,
             latest_io,
             latest_vitals,
+            latest_look,
             write_side,
         };
         Self { lines, arbiters }

@@ -17,8 +17,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture,
-    WrapFuture,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message,
+    ResponseActFuture, WrapFuture,
 };
 use arc_swap::ArcSwap;
 
@@ -28,14 +28,13 @@ use crate::db::WalGauges;
 use crate::db::pages::PageGauge;
 use crate::db::probe::SqliteProbe;
 use crate::perf::baseline::{self, Baselines};
-use crate::perf::ingestor::{FRESH_MS, Look};
+use crate::perf::ingestor::Look;
 use crate::perf::intake::IntakeGauge;
-use crate::perf::io::{IoSample, LatestIo, Moment};
+use crate::perf::io::{LatestIo, Moment};
 use crate::perf::lag::LoopLag;
 use crate::perf::ledger::Ledger;
 use crate::perf::sqlite::SqliteSample;
 use crate::perf::vitals::{LatestVitals, Seen, VitalsMeter};
-
 
 const MAILBOX_CAPACITY: usize = 16;
 const THREAD_NAME: &CStr = c"vitals";
@@ -106,7 +105,7 @@ impl Vitals {
         let seen = Seen {
             at,
             sqlite,
-            io: self.fresh_io(at.monotonic),
+            io: self.inputs.latest_io.load_full().filter(|io| io.is_fresh(at.monotonic)),
             look: self.inputs.latest_look.load_full(),
             sums: write_side.map(|side| side.ledger.snapshot().sums),
             queue_depth: write_side.map(|side| side.gauge.depth()),
@@ -116,12 +115,6 @@ impl Vitals {
         if at.monotonic.saturating_sub(self.saved_at) >= SAVE_EVERY {
             self.save();
         }
-    }
-
-    fn fresh_io(&self, now: Duration) -> Option<Arc<IoSample>> {
-        let fresh_for = Duration::from_millis(FRESH_MS.unsigned_abs());
-        let io = self.inputs.latest_io.load_full()?;
-        (now.saturating_sub(io.at.monotonic) <= fresh_for).then_some(io)
     }
 
     fn save(&mut self) {

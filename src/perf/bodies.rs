@@ -191,10 +191,7 @@ struct WriteSourcesBody {
 
 /// Returns the body of `/api/perf/write-sources`. Figures that are no longer fresh are shown with
 /// their time, and the status says so.
-pub fn write_sources(
-    stats: &Stats<'_>,
-    ledger: Option<LedgerSnapshot>,
-) -> impl Serialize + use<> {
+pub fn write_sources(stats: &Stats<'_>, ledger: Option<LedgerSnapshot>) -> impl Serialize + use<> {
     let ledger_reason = ledger.is_none().then_some("this process does not write");
     match decode(stats) {
         Ok(Some(file)) => WriteSourcesBody {

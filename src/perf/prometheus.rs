@@ -109,7 +109,8 @@ impl Family<'_> {
         if latency.count == 0 || !self.has_room() {
             return;
         }
-        let quantiles = [("0.5", latency.p50_ms), ("0.95", latency.p95_ms), ("0.99", latency.p99_ms)];
+        let quantiles =
+            [("0.5", latency.p50_ms), ("0.95", latency.p95_ms), ("0.99", latency.p99_ms)];
         for (quantile, ms) in quantiles {
             self.line("", labels, Some(quantile), ms / 1000.0);
         }

@@ -148,7 +148,8 @@ pub(super) fn cache_use(state: &AppState) -> CacheUse {
     CacheUse { entries, hits, misses, stale_hits: 0, recomputes: misses, hit_rate }
 }
 
-async fn count_clients(state: &AppState) -> Option<usize> {
+/// Returns how many live feeds are open; `None` without a live feed.
+pub(super) async fn count_clients(state: &AppState) -> Option<usize> {
     let live = state.ready().ok()?.live.as_ref()?;
     let count: Result<usize, AskError<Infallible>> = live.peek(CountClients).await;
     count.ok()

@@ -10,6 +10,7 @@ pub mod health;
 pub mod json;
 mod live;
 pub mod memory;
+pub mod metrics;
 pub mod openapi;
 pub mod packet_post;
 pub mod packet_query;
@@ -65,6 +66,7 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/perf/history", perf::history),
         get("/api/perf/write-sources", perf::write_sources),
         get("/api/mqtt/status", perf::mqtt_status),
+        get("/metrics", metrics::metrics),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]
@@ -97,7 +99,11 @@ pub fn app(
 
 /// What a process answers that ingests only (decision 11).
 fn table_of_ingest() -> Vec<Endpoint> {
-    vec![get("/healthz", health::healthz), get("/api/healthz", health::healthz)]
+    vec![
+        get("/healthz", health::healthz),
+        get("/api/healthz", health::healthz),
+        get("/metrics", metrics::metrics),
+    ]
 }
 
 fn table_of(role: Role) -> Vec<Endpoint> {

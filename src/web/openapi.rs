@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
-use super::{health, packet_post, packets, perf, stats};
+use super::{health, metrics, packet_post, packets, perf, stats};
 
 /// Every error.
 #[derive(Serialize, ToSchema)]
@@ -37,6 +37,7 @@ pub struct ErrorBody {
         perf::sqlite,
         perf::anomalies,
         perf::reset,
+        metrics::metrics,
         spec,
         docs,
     ),
