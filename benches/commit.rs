@@ -88,8 +88,8 @@ fn place() -> Place {
         writer.commit(&records(first..first + 1000)).unwrap();
     }
     writer.close().unwrap();
-    let options = CheckpointOptions::default();
-    let checkpointer = Checkpointer::start(&path, options, Clock::system()).unwrap();
+    let checkpointer =
+        Checkpointer::start(&path, CheckpointOptions::default(), Clock::system()).unwrap();
     let next = AtomicU64::new(1_000_000);
     Place { _folder: folder, path, _checkpointer: checkpointer, next }
 }

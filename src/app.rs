@@ -7,7 +7,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use crate::config::{Config, Role};
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::db::{self, Database, DbError, OpenOptions, ReaderOptions, Readers};
 use crate::ingest::Rules;
+use crate::ingest::source_status::SourceStatus;
 use crate::perf::proc::Proc;
 use crate::sim::demo::{Demo, RunningDemo};
 use crate::web::{self, AppState, Ready};
@@ -55,8 +56,13 @@ pub enum AppError {
     #[error("the web server failed")]
     Server(#[from] std::io::Error),
     /// The database cannot be used.
-    #[error(transparent)]
-    Database(#[from] DbError),
+    #[error("cannot use the database {} (`corescope check` tells more)", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DbError,
+    },
     /// A source cannot even be tried.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -132,9 +138,15 @@ impl Application {
         if let Err(error) = &result {
             tracing::error!(%error, "stopping");
         }
+        if let Some(actors) = &running.actors {
+            actors.end_feeds();
+        }
         server.stop(true).await;
-        let stopped = running.stop().await;
-        result.and(stopped)
+        if let Err(error) = running.stop().await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "the last checkpoint failed");
+        }
+        result
     }
 }
 
@@ -171,7 +183,7 @@ fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError
 /// Starts what a process has that only reads.
 fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
     let (config, clock) = (&state.config, &state.clock);
-    let readers = open_readers(config, clock)?;
+    let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
     let perf = PerfActors::start(perf_parts(config, clock, None), &lifelines);
     let lines = Some(perf.lines.clone());
@@ -182,10 +194,11 @@ fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
 /// Starts everything.
 fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
     let (config, clock) = (&state.config, &state.clock);
-    let database = open_database(config, clock)?;
+    let database = open_database(config, clock).map_err(unusable(config))?;
     let path = database.writer.path();
-    let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())?;
-    let readers = open_readers(config, clock)?;
+    let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())
+        .map_err(unusable(config))?;
+    let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
     let actors = Actors::start(ActorParts {
         connection: database.writer,
@@ -197,13 +210,8 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
     let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
     let sources = sources::start_all(config, &state.rules, &door, clock)?;
     let statuses: Vec<_> = sources.iter().map(MqttSource::status).collect();
-    let ingest = IngestParts {
-        totals: Arc::clone(&actors.totals),
-        sources: statuses.clone(),
-        shares: Arc::new(()),
-        is_serving: config.role == Role::All,
-    };
-    let perf = PerfActors::start(perf_parts(config, clock, Some(ingest)), &lifelines);
+    let ingest = Some(ingest_parts(config, &actors, statuses.clone()));
+    let perf = PerfActors::start(perf_parts(config, clock, ingest), &lifelines);
     state.open(Ready {
         readers,
         intake: Some(actors.intake.clone()),
@@ -238,6 +246,20 @@ fn perf_parts(config: &Config, clock: &Clock, ingest: Option<IngestParts>) -> Pe
     }
 }
 
+fn ingest_parts(config: &Config, actors: &Actors, sources: Vec<Arc<SourceStatus>>) -> IngestParts {
+    IngestParts {
+        totals: Arc::clone(&actors.totals),
+        sources,
+        shares: Arc::new(()),
+        is_serving: config.role == Role::All,
+    }
+}
+
+/// Names the file in what went wrong with it.
+fn unusable(config: &Config) -> impl Fn(DbError) -> AppError {
+    |source| AppError::Database { path: config.db_path.clone(), source }
+}
+
 fn open_readers(config: &Config, clock: &Clock) -> Result<Readers, DbError> {
     let options = ReaderOptions { clock: clock.clone(), ..ReaderOptions::default() };
     Readers::open(&config.db_path, options)
@@ -268,10 +290,8 @@ async fn begin_backfill(actors: Option<&Actors>, sources: &[MqttSource]) {
 
 impl Running {
     /// Stops in order (decision 13).
-    async fn stop(self) -> Result<(), AppError> {
-        if let Some(demo) = self.demo {
-            demo.stop();
-        }
+    async fn stop(self) -> Result<(), DbError> {
+        let _demo_folder = self.demo.map(RunningDemo::stop);
         let closed = match self.actors {
             Some(actors) => actors.stop(self.sources, STOP_STEP).await,
             None => Ok(()),
@@ -282,6 +302,6 @@ impl Running {
         if let Some(perf) = self.perf {
             perf.stop(STOP_STEP).await;
         }
-        Ok(closed?)
+        closed
     }
 }

@@ -10,6 +10,7 @@
 //! - [`db`] blocking SQLite
 //! - [`actors`] thin actix shells, each the sole owner of one thing
 //! - [`web`] the HTTP and WebSocket API
+//! - [`sim`] a mesh that only exists here: seeds, load, `serve --demo`
 //! - [`app`] start order and stop order; [`cli`] the command line
 
 pub mod clock;
@@ -28,6 +29,7 @@ pub mod actors;
 pub mod web;
 
 pub mod sim;
+
 pub mod app;
 pub mod cli;
 pub mod telemetry;

@@ -31,7 +31,7 @@ use self::backfill::{Backfill, Begin, Quiesce};
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
-use self::live::Live;
+use self::live::{EndFeeds, Live};
 use self::mqtt_source::MqttSource;
 use self::writer::{Close, WriteTotals, Writer};
 use crate::clock::Clock;
@@ -126,6 +126,13 @@ impl Actors {
     pub fn begin_backfill(&self) {
         if !self.backfill.tell(Begin) {
             tracing::error!("migrations were not started");
+        }
+    }
+
+    /// Says goodbye to WebSocket clients, so that the web server need not wait for them.
+    pub fn end_feeds(&self) {
+        if !self.live.tell(EndFeeds) {
+            tracing::debug!("live clients got no goodbye");
         }
     }
 

@@ -145,7 +145,8 @@ fn tell_database(path: &Path, found: &db::Inspection, findings: &mut Findings) {
 }
 
 fn check_volume(path: &Path, findings: &mut Findings) {
-    let folder = path.ancestors().skip(1).find(|folder| folder.exists() || folder.as_os_str().is_empty());
+    let folder =
+        path.ancestors().skip(1).find(|folder| folder.exists() || folder.as_os_str().is_empty());
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match rustix::fs::statvfs(folder) {
         Ok(volume) if volume.f_bavail * volume.f_frsize < FREE_BYTES_MIN => findings.warn(

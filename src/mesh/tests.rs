@@ -1,7 +1,7 @@
 //! Golden values of the format (§7, §12, §15) and the ingest spec (§2.2, §2.4, §9.4), and the
 //! rules that real packets never touch.
 
-use super::encode::{Route, sealed};
+use super::encode::{Route, plain, sealed};
 use super::*;
 
 const REPEATER: &str = "120046D62DE27D4C5194D7821FC5A34A45565DCC2537B300B9AB6275255CEFB65D840CE5\
@@ -321,11 +321,30 @@ fn time_on_air_follows_the_formula() {
     }
 }
 
-/// Format §5 and §6: the plaintext that the golden acknowledgement is made of.
+/// Format §6.
 #[test]
-fn a_text_starts_with_its_time_and_its_flags() {
-    let plaintext = hex::decode("443322110068656c6c6f").unwrap();
-    assert_eq!(plaintext, sealed::text_plaintext(0x1122_3344, 0, "hello"));
+fn the_golden_ack_hash_comes_out() {
+    let plaintext = sealed::text_plaintext(0x1122_3344, 0, "hello");
+    assert_eq!(hex::encode(&plaintext), "443322110068656c6c6f");
+    let key = "68979c626581cc52e9cc6dfea69ac1f4cfd9d73228a4b4fbff5d995a7c6cc7ff";
+    let key: [u8; 32] = hex::decode(key).unwrap().try_into().unwrap();
+    assert_eq!(plain::ack_hash(&plaintext, &key), [0xDC, 0xE9, 0xD1, 0x60]);
+}
+
+/// Format §12: 0 means no region and FFFF is kept free, so no packet gets them.
+#[test]
+fn the_two_reserved_region_codes_are_evaded() {
+    let key = hashtag_key("fr");
+    let payload_with = |code: u16| {
+        let has_code = |payload: &[u8; 4]| {
+            let kind = [PayloadType::Ack.number()];
+            crypto::hmac_start(&key, &[&kind, payload]) == code.to_le_bytes()
+        };
+        (0_u32..).map(u32::to_le_bytes).find(has_code).unwrap()
+    };
+    let code = |payload: [u8; 4]| region::region_code(&key, PayloadType::Ack, &payload);
+    assert_eq!(code(payload_with(0)), 1);
+    assert_eq!(code(payload_with(0xFFFF)), 0xFFFE);
 }
 
 #[test]

@@ -1,9 +1,16 @@
-//! tmp
-#[allow(missing_docs)]
-pub mod demo {
-    pub struct Demo;
-    pub struct RunningDemo;
-    impl RunningDemo { pub fn stop(self) {} }
-    impl Demo { pub fn run(self, _: std::sync::Arc<crate::ingest::Rules>, _: std::sync::Arc<dyn crate::actors::delivery::IntakeDoor>) -> std::io::Result<RunningDemo> { Ok(RunningDemo) } }
-    pub fn prepare(_: &mut crate::config::Config, _: &crate::clock::Clock) -> Result<Demo, String> { Ok(Demo) }
-}
+//! A simulated mesh: real keys, signatures and ciphers, invented people. Pure but for the time
+//! that is handed in; the same seed says the same things.
+//!
+//! - [`network`] the nodes, who hears whom, and the observers; [`names`] what they are called
+//! - [`traffic`] what they send, [`spread`] who hears it over which way
+//! - [`envelope`] how observers tell a broker; [`live`] all of it as a stream of messages
+//! - [`history`] the same as rows of a database's past; [`demo`] both, for `serve --demo`
+
+pub mod demo;
+pub mod envelope;
+pub mod history;
+pub mod live;
+pub mod names;
+pub mod network;
+pub mod spread;
+pub mod traffic;

@@ -26,7 +26,9 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Compress, Condition, from_fn};
-use actix_web::{App, Error, FromRequest, Handler, Responder, Route, guard, web};
+use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Responder, Route, guard, web};
+
+use crate::config::Role;
 
 pub use error::ApiError;
 pub use state::{AppState, BUILD, Ready, State};
@@ -75,19 +77,27 @@ pub fn app(
     >,
 > {
     let is_gzip = state.config.compression.is_gzip;
+    let serves = state.config.role != Role::Ingest;
+    let table = if serves { table() } else { table_of_ingest() };
+    let fallback = if serves { web::to(assets::fallback) } else { web::to(nothing) };
     App::new()
         .app_data(state)
         .app_data(json::config())
-        .configure(routes)
-        .default_service(web::to(assets::fallback).wrap(from_fn(transport::catch_panic)))
+        .configure(|config| register(config, table))
+        .default_service(fallback.wrap(from_fn(transport::catch_panic)))
         .wrap(Condition::new(is_gzip, Compress::default()))
         .wrap(from_fn(transport::frame))
 }
 
-/// Registers the table: a path that is there with another method is answered 405.
-pub fn routes(config: &mut web::ServiceConfig) {
+/// What a process answers that ingests only (decision 11).
+fn table_of_ingest() -> Vec<Endpoint> {
+    vec![get("/healthz", health::healthz), get("/api/healthz", health::healthz)]
+}
+
+/// Registers a table: a path that is there with another method is answered 405.
+fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
     let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
-    for endpoint in table() {
+    for endpoint in table {
         match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
             Some((_, endpoints)) => endpoints.push(endpoint),
             None => paths.push((endpoint.path, vec![endpoint])),
@@ -95,15 +105,17 @@ pub fn routes(config: &mut web::ServiceConfig) {
     }
     for (path, endpoints) in paths {
         let allow = allowed(&endpoints);
-        let refuse = move || async move { ApiError::method_not_allowed(allow) };
-        let resource = web::resource(path).default_service(web::to(move || {
-            let refusal = refuse();
-            async move { Err::<json::JsonBody, _>(refusal.await) }
-        }));
+        let refuse =
+            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
+        let resource = web::resource(path).default_service(web::to(refuse));
         let add =
             |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
         config.service(endpoints.into_iter().fold(resource, add));
     }
+}
+
+async fn nothing() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found())
 }
 
 fn allowed(endpoints: &[Endpoint]) -> &'static str {

@@ -13,7 +13,8 @@ use super::packet_query::{PacketQuery, View};
 use super::packet_rows::{GroupedRow, ObservationRow, PlainRow, ReceptionRow, hops};
 use super::params::Params;
 use super::state::State;
-use crate::db::packets::{self, Found, Page, Transmission};
+use crate::db::Reader;
+use crate::db::packets::{self, Found, Page, Slice, Transmission};
 
 /// More times than this are not listed at once.
 const TIMES_MAX: usize = 1_000_000;
@@ -32,6 +33,16 @@ pub struct PacketList<R> {
     limit: usize,
     /// Rows stepped over, as applied.
     offset: usize,
+}
+
+/// Rows of one kind.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum PacketLists<'p> {
+    /// Without `groupByHash`.
+    Plain(PacketList<PlainRow<'p>>),
+    /// With it.
+    Grouped(PacketList<GroupedRow<'p>>),
 }
 
 /// Lists packets.
@@ -61,8 +72,7 @@ pub struct PacketList<R> {
         ("expand" = Option<String>, Query, description = "`observations` for all receptions"),
     ),
     responses(
-        (status = 200, description = "plain rows", body = PacketList<PlainRow<'_>>),
-        (status = 206, description = "never; stands for grouped rows", body = PacketList<GroupedRow<'_>>),
+        (status = 200, description = "plain or grouped rows", body = PacketLists<'_>),
         (status = 400, description = "a parameter is malformed", body = ErrorBody),
         (status = 503, description = "busy, or the query was too slow", body = ErrorBody),
     )
@@ -70,27 +80,24 @@ pub struct PacketList<R> {
 pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let query = PacketQuery::read(&params, &state.config)?;
     let (view, slice) = (query.view.clone(), query.slice);
-    state
-        .ask(move |reader| Ok(list_body(&query.run(reader)?, &view, (slice.limit, slice.offset))))
-        .await
+    let list =
+        move |reader: &Reader| Ok(JsonBody::of(&list_body(&query.run(reader)?, &view, slice)));
+    state.ask(list).await
 }
 
-fn list_body(page: &Page, view: &View, (limit, offset): (usize, usize)) -> JsonBody {
-    fn body<'p, R: Serialize>(
-        page: &'p Page,
-        (limit, offset): (usize, usize),
-        row: impl Fn(&'p Transmission) -> R,
-    ) -> JsonBody {
-        let packets = page.transmissions.iter().map(row).collect();
-        JsonBody::of(&PacketList { packets, total: page.total, limit, offset })
-    }
+fn list_body<'p>(page: &'p Page, view: &View, slice: Slice) -> PacketLists<'p> {
     match view {
-        View::Grouped => body(page, (limit, offset), GroupedRow::of),
+        View::Grouped => PacketLists::Grouped(part(page, slice, GroupedRow::of)),
         View::Plain { is_expanded: true } => {
-            body(page, (limit, offset), |packet| PlainRow::of(packet, true))
+            PacketLists::Plain(part(page, slice, |packet| PlainRow::of(packet, true)))
         }
-        _ => body(page, (limit, offset), |packet| PlainRow::of(packet, false)),
+        _ => PacketLists::Plain(part(page, slice, |packet| PlainRow::of(packet, false))),
     }
+}
+
+fn part<'p, R>(page: &'p Page, slice: Slice, row: impl Fn(&'p Transmission) -> R) -> PacketList<R> {
+    let packets = page.transmissions.iter().map(row).collect();
+    PacketList { packets, total: page.total, limit: slice.limit, offset: slice.offset }
 }
 
 /// Lists the times at which packets were first seen, ascending.

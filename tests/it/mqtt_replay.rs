@@ -1,6 +1,7 @@
 //! `corescope replay` against a real Mosquitto.
 
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use corescope::cli::replay::{ReplayArgs, ReplayError, publish, run};
 
@@ -76,8 +77,13 @@ async fn a_broker_that_restarts_in_the_middle_gets_everything() {
     let line = r#"{"topic":"a","b64":"AQ=="}"#;
     let file = capture(&format!("{line}\n").repeat(600));
     let paced = ReplayArgs { rate: Some(400.0), ..args(&broker.url(), &file) };
+    let started = Instant::now();
     let replay = tokio::spawn(async move { publish(&paced).await });
     let _broker = tokio::task::spawn_blocking(move || {
+        while !broker.log().contains(" as replay") {
+            assert!(started.elapsed() < Duration::from_secs(20), "{}", broker.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
         broker.restart();
         broker
     })

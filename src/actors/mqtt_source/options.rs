@@ -182,6 +182,11 @@ impl Endpoint {
         })
     }
 
+    /// The host without the brackets of an IPv6 address: what a certificate names.
+    fn bare_host(&self) -> &str {
+        self.host.trim_matches(['[', ']'])
+    }
+
     /// Returns the URL for logs and the API: the user is shown, the password is not.
     pub fn masked(&self) -> String {
         match (&self.credentials, self.url.split_once("://")) {
@@ -215,10 +220,9 @@ impl Endpoint {
     /// failure.
     pub fn plain_options(&self, client_id: &str, verify: bool) -> Result<MqttOptions, String> {
         let mut options = match self.transport {
-            Wire::Tcp => MqttOptions::new(client_id, (self.host.clone(), self.port)),
+            Wire::Tcp => MqttOptions::new(client_id, (self.bare_host(), self.port)),
             Wire::Tls => {
-                let host = self.host.trim_matches(['[', ']']);
-                let mut options = MqttOptions::new(client_id, (host, self.port));
+                let mut options = MqttOptions::new(client_id, (self.bare_host(), self.port));
                 options.set_transport(Transport::tls_with_config(tls(verify)?));
                 options
             }
@@ -231,6 +235,13 @@ impl Endpoint {
                     .map_err(|error| error.to_string())?
             }
         };
+        if self.bare_host() != self.host {
+            // The client joins host and port by a colon, which an IPv6 address needs brackets for.
+            let address = format!("{}:{}", self.host, self.port);
+            options.set_socket_connector(move |_, network| {
+                rumqttc::default_socket_connect(address.clone(), network)
+            });
+        }
         if let Some((user, password)) = &self.credentials {
             options.set_credentials(user.clone(), password.clone());
         }

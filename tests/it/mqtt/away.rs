@@ -60,13 +60,14 @@ async fn a_broker_that_restarts_is_found_again() {
     until(&source, |seen| !seen.connected && seen.last_error.is_some()).await;
     broker.launch();
     publish(&broker.url(), "b", numbers(100)).await;
-    until(&source, |seen| seen.acknowledged == 200).await;
+    let mut expected = numbered("a", 100);
+    expected.extend(numbered("b", 100));
+    // The last acknowledgements may not have reached the broker before it stopped: those messages
+    // come twice.
+    until(&source, |_| door.first_times() == expected).await;
     let seen = source.snapshot();
     assert_eq!((seen.connect_count, seen.disconnect_count, seen.lost_sessions), (2, 1, 0));
     assert_eq!((seen.last_error, seen.disconnected_since_unix), (None, None));
-    let mut expected = numbered("a", 100);
-    expected.extend(numbered("b", 100));
-    assert_eq!(door.entered(), expected);
     stop(source).await;
 }
 

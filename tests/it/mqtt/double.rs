@@ -54,6 +54,12 @@ impl Door {
         self.0.lock().unwrap().entered.clone()
     }
 
+    /// What entered, each thing once, in the order of the first time.
+    pub fn first_times(&self) -> Vec<String> {
+        let mut seen = std::collections::HashSet::new();
+        self.entered().into_iter().filter(|text| seen.insert(text.clone())).collect()
+    }
+
     pub fn count(&self) -> usize {
         self.0.lock().unwrap().entered.len()
     }

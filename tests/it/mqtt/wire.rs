@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::double::{Door, Mode, numbers, publish, settings, start, start_subscribed, stop, until};
 use crate::support::broker::{Broker, BrokerOptions};
+use crate::support::skip;
 
 async fn check_roundtrip(options: BrokerOptions) {
     let Some(broker) = Broker::start_with(options) else { return };
@@ -33,6 +34,17 @@ async fn messages_come_over_web_sockets() {
 async fn messages_come_over_web_sockets_and_tls() {
     let options = BrokerOptions { is_websocket: true, is_tls: true, ..BrokerOptions::default() };
     check_roundtrip(options).await;
+}
+
+#[tokio::test]
+async fn brokers_are_reached_by_ipv6_addresses() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        return skip("this machine has no IPv6");
+    }
+    for (is_tls, is_websocket) in [(false, false), (true, false), (true, true)] {
+        let options = BrokerOptions { is_tls, is_websocket, ..BrokerOptions::default() };
+        check_roundtrip(BrokerOptions { is_ipv6: true, ..options }).await;
+    }
 }
 
 #[tokio::test]

@@ -25,6 +25,8 @@ pub struct BrokerOptions {
     pub is_tls: bool,
     /// MQTT over web sockets.
     pub is_websocket: bool,
+    /// On `::1`.
+    pub is_ipv6: bool,
 }
 
 impl Default for BrokerOptions {
@@ -36,6 +38,7 @@ impl Default for BrokerOptions {
             login: None,
             is_tls: false,
             is_websocket: false,
+            is_ipv6: false,
         }
     }
 }
@@ -75,7 +78,8 @@ impl Broker {
             (false, true) => "ws",
             (true, true) => "wss",
         };
-        format!("{scheme}://127.0.0.1:{}", self.port)
+        let host = if self.options.is_ipv6 { "[::1]" } else { "127.0.0.1" };
+        format!("{scheme}://{host}:{}", self.port)
     }
 
     /// The TCP port.
@@ -117,7 +121,7 @@ impl Broker {
             .unwrap();
         self.child = Some(child);
         let end = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while TcpStream::connect((self.host(), self.port)).is_err() {
             assert!(Instant::now() < end, "mosquitto does not listen: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -139,6 +143,10 @@ impl Broker {
         signal(self.child.as_ref().unwrap(), "CONT");
     }
 
+    fn host(&self) -> &'static str {
+        if self.options.is_ipv6 { "::1" } else { "127.0.0.1" }
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -156,7 +164,7 @@ impl Broker {
             let _ = writeln!(text, "persistence true\npersistence_location {folder}/");
         }
         let mut more = String::new();
-        let _ = writeln!(text, "listener {} 127.0.0.1", self.port);
+        let _ = writeln!(text, "listener {} {}", self.port, self.host());
         if options.is_websocket {
             text.push_str("protocol websockets\n");
             // Mosquitto 2.0.11 ends if it has no other listener.
