@@ -8,7 +8,7 @@ use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
 use super::cache::Cache;
-use super::io_sampler::{IoSampler, StopSampling};
+use super::io_sampler::{IoSampler, SamplerParts, StopSampling};
 use super::lifeline::Lifelines;
 use super::line::Line;
 use super::stats_file::{PublishInputs, Publisher, StatsFile, StopStatsFile, Work};
@@ -82,8 +82,13 @@ impl PerfActors {
         let cache = Line::new(cache, PEEK_ROOM, PEEK_DEADLINE);
 
         let latest_io = Arc::new(LatestIo::empty());
-        let (latest, line) = (Arc::clone(&latest_io), cache.clone());
-        let sampler = IoSampler::new(proc, latest, line, clock.clone(), Some(EVERY));
+        let sampler = IoSampler::new(SamplerParts {
+            proc,
+            latest: Arc::clone(&latest_io),
+            cache: cache.clone(),
+            clock: clock.clone(),
+            every: Some(EVERY),
+        });
         let sampler = IoSampler::start_in_arbiter(&sampler_arbiter.handle(), |_| sampler);
         let io_sampler = Line::new(sampler, PEEK_ROOM, PEEK_DEADLINE);
 
