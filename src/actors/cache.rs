@@ -79,7 +79,7 @@ impl Cache {
     pub fn new(clock: Clock, lifeline: Lifeline) -> Self {
         Self {
             io: None,
-            look: Look::Missing,
+            look: Look::NotYet,
             ledger: None,
             look_since_ms: clock.now_ms(),
             looked_at: None,
@@ -133,7 +133,7 @@ impl Cache {
     fn key(&self, now_ms: i64, now: Duration) -> Key {
         let freshness = match &self.look {
             Look::Stats(stats) => Some(stats.freshness(now_ms)),
-            Look::Missing | Look::Unreadable(_) => None,
+            Look::NotYet | Look::Missing | Look::Unreadable(_) => None,
         };
         let fresh_for = Duration::from_millis(FRESH_MS.unsigned_abs());
         let is_fresh = |io: &Arc<IoSample>| now.saturating_sub(io.at.monotonic) <= fresh_for;

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::time::timeout;
 
 use super::cache::Cache;
-use super::io_sampler::{IoSampler, StopSampling};
+use super::io_sampler::{IoSampler, SamplerParts, StopSampling};
 use super::lifeline::Lifelines;
 use super::line::Line;
 use super::stats_file::{PublishInputs, Publisher, StatsFile, StopStatsFile, Work};
@@ -69,7 +69,7 @@ impl PerfLines {
     pub fn stats_age_ms(&self, now_ms: i64) -> Option<i64> {
         match &**self.latest_look.load() {
             Look::Stats(stats) => Some(now_ms.saturating_sub(stats.sampled_at_ms)),
-            Look::Missing | Look::Unreadable(_) => None,
+            Look::NotYet | Look::Missing | Look::Unreadable(_) => None,
         }
     }
 }
@@ -117,8 +117,13 @@ impl PerfActors {
         let cache = Line::new(cache, PEEK_ROOM, PEEK_DEADLINE);
 
         let latest_io = Arc::new(LatestIo::empty());
-        let (latest, line) = (Arc::clone(&latest_io), cache.clone());
-        let sampler = IoSampler::new(parts.proc.clone(), latest, line, clock.clone(), *every);
+        let sampler = IoSampler::new(SamplerParts {
+            proc: parts.proc.clone(),
+            latest: Arc::clone(&latest_io),
+            cache: cache.clone(),
+            clock: clock.clone(),
+            every: *every,
+        });
         let sampler = IoSampler::start_in_arbiter(&sampler_arbiter.handle(), |_| sampler);
         let io_sampler = Line::new(sampler, PEEK_ROOM, PEEK_DEADLINE);
 

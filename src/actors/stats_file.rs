@@ -67,7 +67,7 @@ pub struct StatsFileCounts {
 impl StatsFile {
     /// Makes the actor. It ticks `every` so often, or only when it is told to.
     pub fn new(work: Work, cache: Line<Cache>, clock: Clock, every: Option<Duration>) -> Self {
-        let (counts, latest) = (StatsFileCounts::default(), ArcSwap::from_pointee(Look::Missing));
+        let (counts, latest) = (StatsFileCounts::default(), ArcSwap::from_pointee(Look::NotYet));
         Self { work, counts, latest: Arc::new(latest), cache, clock, every }
     }
 

@@ -62,6 +62,9 @@ impl<'a> Stats<'a> {
     pub fn status(&self) -> IngestorStatus {
         let first_found = Some(clock::iso_s(self.since_ms.div_euclid(1_000)));
         let (state, source, since, reason) = match self.look {
+            Look::NotYet => {
+                ("missing", None, first_found, Some("nothing has been looked at yet".to_owned()))
+            }
             Look::Missing => {
                 ("missing", None, first_found, Some("there is no stats file".to_owned()))
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix::Actor;
 use corescope::actors::cache::{Cache, Subject};
-use corescope::actors::io_sampler::{IoSampler, PeekIo, PeekIoHistory, TakeSample};
+use corescope::actors::io_sampler::{IoSampler, PeekIo, PeekIoHistory, SamplerParts, TakeSample};
 use corescope::actors::lifeline::Lifelines;
 use corescope::actors::line::{AskError, Line};
 use corescope::actors::perf::{IngestParts, PerfActors, PerfParts};
@@ -31,8 +31,9 @@ fn sampler(
 ) -> (Line<IoSampler>, Arc<LatestIo>) {
     let latest = Arc::new(LatestIo::empty());
     let proc = Proc::at(kernel.root(), kernel.root());
-    let (gauge, cache) = (Arc::clone(&latest), cache.clone());
-    let sampler = IoSampler::new(proc, gauge, cache, clock.clone(), None);
+    let (gauge, cache, clock) = (Arc::clone(&latest), cache.clone(), clock.clone());
+    let parts = SamplerParts { proc, latest: gauge, cache, clock, every: None };
+    let sampler = IoSampler::new(parts);
     (Line::new(sampler.start(), 8, LINE), latest)
 }
 
