@@ -179,7 +179,14 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
         metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
         ..OpenOptions::new(clock.clone())
     };
-    let database = db::open(&config.db_path, &options).map_err(unusable(config))?;
+    let mut database = db::open(&config.db_path, &options).map_err(unusable(config))?;
+    let hidden = database
+        .writer
+        .deactivate_observers(&config.ingest.observer_blacklist)
+        .map_err(unusable(config))?;
+    if hidden > 0 {
+        tracing::info!(hidden, "observers of the blacklist are no longer shown");
+    }
     tell_report(&database.report);
     let path = database.writer.path();
     let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())

@@ -91,10 +91,11 @@ impl<'g> Group<'g> {
     fn store_packet(&mut self, packet: &PacketReception) -> Result<StoredPacket, DbError> {
         let heard = HeardAt::new(packet.heard_at_s);
         let observer = self.resolve_observer(&packet.observer, &heard, true)?;
+        let heard = self.trusted_time(observer, packet)?.unwrap_or(heard);
         let transmission = self.store_transmission(&packet.transmission, &heard)?;
         let observation =
             self.store_observation(transmission.id, observer, &packet.observation, &heard)?;
-        self.note_packet_of(observer, packet, observation.is_new)?;
+        self.note_packet_of(observer, packet, &heard, observation.is_new)?;
         if let Some(advert) = &packet.advert {
             self.store_advert(advert, &heard, transmission.is_new)?;
         }

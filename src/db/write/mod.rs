@@ -38,6 +38,7 @@ pub struct WriteConnection {
     tables: KnownTables,
     durability: Durability,
     data_version: Option<i64>,
+    last_ids: Option<(i64, i64)>,
     _lock: WriterLock,
 }
 
@@ -145,8 +146,9 @@ impl WriteConnection {
         lock: WriterLock,
     ) -> Result<Self, DbError> {
         let tables = KnownTables::read(&conn)?;
-        let (options, durability, data_version) = (options.clone(), Durability::Normal, None);
-        Ok(Self { conn, options, path, tables, durability, data_version, _lock: lock })
+        let (options, durability) = (options.clone(), Durability::Normal);
+        let (data_version, last_ids) = (None, None);
+        Ok(Self { conn, options, path, tables, durability, data_version, last_ids, _lock: lock })
     }
 
     /// The database file, links followed.
@@ -183,19 +185,38 @@ impl WriteConnection {
             .doing("begin a group of records")?;
         let (started, pages) = (clock.monotonic(), counters::pages_written(&tx));
         let version = data_version(&tx)?;
-        let is_foreign = self.data_version.is_some_and(|known| known != version);
-        if is_foreign {
+        if self.data_version.is_some_and(|known| known != version) {
             self.tables = KnownTables::read(&tx)?;
         }
+        let ids = last_ids(&tx)?;
+        let is_foreign = self.last_ids.is_some_and(|known| known != ids);
         let mut group = Group::new(&tx, &self.tables, &self.options);
         let outcomes = group.write_all(records, is_isolated)?;
         let mut counts = group.counts;
+        let ids = last_ids(&tx)?;
         tx.commit().doing("commit a group of records")?;
-        self.data_version = Some(version);
+        (self.data_version, self.last_ids) = (Some(version), Some(ids));
         counts.wal_commits = 1;
         counts.foreign_writes = u64::from(is_foreign);
         let hold = clock.monotonic().saturating_sub(started);
         Ok(Commit { outcomes, counts, hold, wal_pages: counters::pages_since(&self.conn, pages) })
+    }
+
+    /// Hides observers that the operator has shut out (spec §3.2); a row stays, observations refer to
+    /// it. Returns how many were shown until now.
+    ///
+    /// # Errors
+    /// As in [`WriteConnection::commit`].
+    pub fn deactivate_observers(&mut self, blacklist: &[String]) -> Result<usize, DbError> {
+        let tx = self.conn.transaction().doing("hide observers")?;
+        let mut rows = 0;
+        for id in blacklist {
+            let sql = "UPDATE observers SET inactive = 1 \
+                       WHERE LOWER(TRIM(id)) = LOWER(TRIM(?1)) AND COALESCE(inactive, 0) = 0";
+            rows += tx.execute(sql, [id]).doing("hide an observer")?;
+        }
+        tx.commit().doing("hide observers")?;
+        Ok(rows)
     }
 
     /// Must be called outside a transaction: inside, SQLite ignores the pragma.
@@ -229,6 +250,17 @@ impl WriteConnection {
         self.conn.close().map_err(|(_, source)| source).doing("close the database")?;
         last
     }
+}
+
+/// The ids that were given last, to transmissions and observations. Nothing but the writer gives
+/// any: if they moved between two of its groups, another program writes (decision 10). The data
+/// version alone would not do, a checkpoint changes it too.
+fn last_ids(conn: &Connection) -> Result<(i64, i64), DbError> {
+    let sql = "SELECT COALESCE(MAX(seq) FILTER (WHERE name = 'transmissions'), 0), \
+               COALESCE(MAX(seq) FILTER (WHERE name = 'observations'), 0) FROM sqlite_sequence";
+    conn.prepare_cached(sql)
+        .and_then(|mut row| row.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+        .doing("look up the ids that were given last")
 }
 
 impl KnownTables {
