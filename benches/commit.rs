@@ -38,6 +38,7 @@ fn reception(n: u64) -> PacketReception {
             iata: Some("SJC".into()),
         },
         naive_clock_skew_s: None,
+        received_at_s: None,
         transmission: NewTransmission {
             hash: format!("{kind}{hash:013x}"),
             raw_hex: "15".repeat(65),
@@ -88,8 +89,8 @@ fn place() -> Place {
         writer.commit(&records(first..first + 1000)).unwrap();
     }
     writer.close().unwrap();
-    let options = CheckpointOptions::default();
-    let checkpointer = Checkpointer::start(&path, options, Clock::system()).unwrap();
+    let checkpointer =
+        Checkpointer::start(&path, CheckpointOptions::default(), Clock::system()).unwrap();
     let next = AtomicU64::new(1_000_000);
     Place { _folder: folder, path, _checkpointer: checkpointer, next }
 }

@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,8 +51,13 @@ pub enum AppError {
     #[error("the web server failed")]
     Server(#[from] std::io::Error),
     /// The database cannot be used.
-    #[error(transparent)]
-    Database(#[from] DbError),
+    #[error("cannot use the database {} (`corescope check` tells more)", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: DbError,
+    },
     /// A source cannot even be tried.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -126,9 +132,15 @@ impl Application {
         if let Err(error) = &result {
             tracing::error!(%error, "stopping");
         }
+        if let Some(actors) = &running.actors {
+            actors.end_feeds();
+        }
         server.stop(true).await;
-        let stopped = running.stop().await;
-        result.and(stopped)
+        if let Err(error) = running.stop().await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::error!(error, "the last checkpoint failed");
+        }
+        result
     }
 }
 
@@ -158,7 +170,7 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
 async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
     let (config, clock) = (&state.config, &state.clock);
     if config.role == Role::Server {
-        let readers = open_readers(config, clock)?;
+        let readers = open_readers(config, clock).map_err(unusable(config))?;
         state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
         return Ok(Running::default());
     }
@@ -168,13 +180,21 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
         slow_write: config.database.slow_write,
         ..OpenOptions::new(clock.clone())
     };
-    let database = db::open(&config.db_path, &options)?;
+    let mut database = db::open(&config.db_path, &options).map_err(unusable(config))?;
+    let hidden = database
+        .writer
+        .deactivate_observers(&config.ingest.observer_blacklist)
+        .map_err(unusable(config))?;
+    if hidden > 0 {
+        tracing::info!(hidden, "observers of the blacklist are no longer shown");
+    }
     tell_report(&database.report);
     let path = database.writer.path();
     let ledger = Some(database.writer.ledger());
     let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
-    let checkpointer = Checkpointer::start(path, options, clock.clone())?;
-    let readers = open_readers(config, clock)?;
+    let checkpointer =
+        Checkpointer::start(path, options, clock.clone()).map_err(unusable(config))?;
+    let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (actors, deaths) = Actors::start(ActorParts {
         connection: database.writer,
         pending: database.report.pending,
@@ -193,6 +213,11 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
     let deaths = Some(deaths);
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
     Ok(Running { actors, deaths, sources, checkpointer, demo })
+}
+
+/// Names the file in what went wrong with it.
+fn unusable(config: &Config) -> impl Fn(DbError) -> AppError {
+    |source| AppError::Database { path: config.db_path.clone(), source }
 }
 
 fn open_readers(config: &Config, clock: &Clock) -> Result<Readers, DbError> {
@@ -225,10 +250,8 @@ async fn begin_backfill(actors: Option<&Actors>, sources: &[MqttSource]) {
 
 impl Running {
     /// Stops in order (decision 13).
-    async fn stop(self) -> Result<(), AppError> {
-        if let Some(demo) = self.demo {
-            demo.stop();
-        }
+    async fn stop(self) -> Result<(), DbError> {
+        let _demo_folder = self.demo.map(RunningDemo::stop);
         let closed = match self.actors {
             Some(actors) => actors.stop(self.sources, STOP_STEP).await,
             None => Ok(()),
@@ -236,6 +259,6 @@ impl Running {
         if let Some(checkpointer) = self.checkpointer {
             checkpointer.stop();
         }
-        Ok(closed?)
+        closed
     }
 }

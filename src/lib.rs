@@ -10,6 +10,7 @@
 //! - [`db`] blocking SQLite
 //! - [`actors`] thin actix shells, each the sole owner of one thing
 //! - [`web`] the HTTP and WebSocket API
+//! - [`sim`] a mesh that only exists here: seeds, load, `serve --demo`
 //! - [`app`] start order and stop order; [`cli`] the command line
 
 pub mod clock;
@@ -19,7 +20,6 @@ pub mod mesh;
 
 pub mod ingest;
 pub mod perf;
-pub mod sim;
 pub mod store;
 
 pub mod db;
@@ -27,6 +27,8 @@ pub mod db;
 pub mod actors;
 
 pub mod web;
+
+pub mod sim;
 
 pub mod app;
 pub mod cli;

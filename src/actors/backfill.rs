@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 use super::lifeline::Lifeline;
 use super::line::{AskError, Line};
-use super::writer::{RunBatch, Writer};
+use super::writer::{RecordFailure, RunBatch, Writer};
 use crate::clock::Clock;
 use crate::db::DbError;
 use crate::db::migrations::{BatchReply, BatchRequest, BatchState};
@@ -69,8 +69,8 @@ impl Backfill {
         Self { writer, signals, queue, is_running, is_quiescing, idle, _lifeline: lifeline }
     }
 
-    /// Decides what follows an answered batch.
-    fn note(&mut self, answer: Result<BatchReply, AskError<DbError>>) -> Option<Duration> {
+    /// Decides what follows an answered batch; `None` when the writer has ended.
+    fn note(&mut self, answer: Result<BatchReply, AskError<DbError>>) -> Option<Next> {
         match answer {
             Ok(reply) => {
                 if reply.state == BatchState::Done {
@@ -81,18 +81,40 @@ impl Backfill {
                     );
                     self.queue.pop();
                 }
-                Some(reply.hold.max(PAUSE_MIN))
+                Some(Next::After(reply.hold.max(PAUSE_MIN)))
             }
             Err(AskError::Stopped) => None,
-            Err(AskError::Refused(error)) if error.is_transient() => Some(PAUSE_AFTER_ERROR),
-            Err(AskError::Refused(error)) => {
-                let name = self.queue.pop().unwrap_or_default();
-                tracing::error!(migration = name, error = %error, "migration failed");
-                Some(PAUSE_MIN)
+            Err(AskError::Refused(error)) if !error.is_transient() => {
+                let name = self.queue.pop()?;
+                let reason = error.to_string();
+                tracing::error!(migration = name, reason, "migration failed");
+                Some(Next::Record(RecordFailure { name, reason }))
             }
-            Err(AskError::Full | AskError::TimedOut(_)) => Some(PAUSE_AFTER_ERROR),
+            Err(_) => Some(Next::After(PAUSE_AFTER_ERROR)),
         }
     }
+}
+
+impl Backfill {
+    /// Has a failure recorded and goes on to the next migration.
+    fn record(&mut self, failure: RecordFailure, ctx: &mut Context<Self>) {
+        let writer = self.writer.clone();
+        let asked = async move { writer.ask(failure).await }.into_actor(self);
+        ctx.spawn(asked.map(|answer, _, ctx| {
+            if let Err(error) = answer {
+                tracing::error!(%error, "a failed migration could not be recorded as such");
+            }
+            ctx.notify_later(NextBatch, PAUSE_MIN);
+        }));
+    }
+}
+
+/// What follows a batch.
+enum Next {
+    /// Another one, after a pause.
+    After(Duration),
+    /// The failure is recorded; then the next migration.
+    Record(RecordFailure),
 }
 
 impl Actor for Backfill {
@@ -166,8 +188,12 @@ impl Handler<NextBatch> for Backfill {
         ctx.spawn(asked.map(|answer, this, ctx| {
             this.is_running = false;
             this.idle.notify_one();
-            if let Some(pause) = this.note(answer) {
-                ctx.notify_later(NextBatch, pause);
+            match this.note(answer) {
+                Some(Next::After(pause)) => {
+                    ctx.notify_later(NextBatch, pause);
+                }
+                Some(Next::Record(failure)) => this.record(failure, ctx),
+                None => {}
             }
         }));
     }

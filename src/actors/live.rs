@@ -6,6 +6,7 @@
 //! | [`Announce`] | told by the Writer after each commit |
 //! | [`Subscribe`] | a feed of ready JSON texts with a bound of its own |
 //! | [`CountClients`] | how many feeds are open |
+//! | [`EndFeeds`] | told when the process stops: clients get a goodbye |
 //!
 //! A client that does not read loses messages, never the others': its feed holds
 //! [`FEED_MESSAGES_MAX`] texts, what does not fit is dropped, counted, and the client is told the
@@ -33,6 +34,7 @@ const MAILBOX_CAPACITY: usize = 256;
 /// The actor. See the module.
 pub struct Live {
     feeds: Vec<Feed>,
+    is_ending: bool,
     dropped_total: Arc<AtomicU64>,
     _lifeline: Lifeline,
 }
@@ -54,7 +56,7 @@ pub struct LiveFeed {
 impl Live {
     /// Makes the actor; `dropped_total` counts the texts that clients lost since the start.
     pub fn new(dropped_total: Arc<AtomicU64>, lifeline: Lifeline) -> Self {
-        Self { feeds: Vec::new(), dropped_total, _lifeline: lifeline }
+        Self { feeds: Vec::new(), is_ending: false, dropped_total, _lifeline: lifeline }
     }
 
     fn send(&mut self, text: &ByteString) {
@@ -105,7 +107,8 @@ impl Handler<Announce> for Live {
     }
 }
 
-/// Asks for a feed of everything stored from now on; `None` when [`FEEDS_MAX`] are open.
+/// Asks for a feed of everything stored from now on; `None` when [`FEEDS_MAX`] are open or the
+/// process stops.
 #[derive(Message)]
 #[rtype(result = "Option<LiveFeed>")]
 pub struct Subscribe;
@@ -115,7 +118,7 @@ impl Handler<Subscribe> for Live {
 
     fn handle(&mut self, _: Subscribe, _: &mut Context<Self>) -> Self::Result {
         self.feeds.retain(|feed| !feed.texts.is_closed());
-        if self.feeds.len() >= FEEDS_MAX {
+        if self.is_ending || self.feeds.len() >= FEEDS_MAX {
             return MessageResult(None);
         }
         let (sender, texts) = channel(FEED_MESSAGES_MAX);
@@ -136,6 +139,20 @@ impl Handler<CountClients> for Live {
     fn handle(&mut self, _: CountClients, _: &mut Context<Self>) -> usize {
         self.feeds.retain(|feed| !feed.texts.is_closed());
         self.feeds.len()
+    }
+}
+
+/// Tells that the process stops: every feed ends after what it holds, no new one is given.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct EndFeeds;
+
+impl Handler<EndFeeds> for Live {
+    type Result = ();
+
+    fn handle(&mut self, _: EndFeeds, _: &mut Context<Self>) {
+        self.is_ending = true;
+        self.feeds.clear();
     }
 }
 

@@ -27,7 +27,7 @@ use self::backfill::{Backfill, Begin, Quiesce, Signals};
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
-use self::live::Live;
+use self::live::{EndFeeds, Live};
 use self::mqtt_source::MqttSource;
 use self::writer::{Close, WriteTotals, Writer};
 use crate::clock::Clock;
@@ -132,6 +132,13 @@ impl Actors {
     pub fn begin_backfill(&self) {
         if !self.backfill.tell(Begin) {
             tracing::error!("migrations were not started");
+        }
+    }
+
+    /// Says goodbye to WebSocket clients, so that the web server need not wait for them.
+    pub fn end_feeds(&self) {
+        if !self.live.tell(EndFeeds) {
+            tracing::debug!("live clients got no goodbye");
         }
     }
 

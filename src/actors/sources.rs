@@ -13,7 +13,7 @@ use super::mqtt_source::{
 use crate::clock::Clock;
 use crate::config::{Config, MqttSourceConfig};
 use crate::ingest::reception::Record;
-use crate::ingest::{self, Received, Rules, SourceRules};
+use crate::ingest::{Received, Rules, SourceRules};
 
 /// Starts every configured source; each fails and recovers by itself. A tag that is taken gets a
 /// number: sessions and counters are kept by tag.
@@ -77,25 +77,13 @@ fn session_folder(database: &Path) -> PathBuf {
 
 /// Returns how messages of one source are understood.
 fn decoder(rules: Arc<Rules>, source: SourceRules) -> Decode {
-    Arc::new(move |arrival: &Arrival<'_>| {
-        let received = rules.receive(
-            &source,
-            &ingest::Arrival {
-                topic: arrival.topic,
-                payload: arrival.payload,
-                is_retained: arrival.is_retained,
-                now_s: arrival.now_s,
-                away_s: arrival.away_s.clone(),
-            },
-        );
-        match received {
-            Received::Record(record) => {
-                let is_resumed = is_earlier(&record, arrival.now_s);
-                Heard::Record { record, is_resumed }
-            }
-            Received::Ignored(reason) => Heard::Ignored(reason.as_str()),
-            Received::Rejected(reason) => Heard::Rejected(reason.as_str()),
+    Arc::new(move |arrival: &Arrival<'_>| match rules.receive(&source, arrival) {
+        Received::Record(record) => {
+            let is_resumed = is_earlier(&record, arrival.now_s);
+            Heard::Record { record, is_resumed }
         }
+        Received::Ignored(reason) => Heard::Ignored(reason.as_str()),
+        Received::Rejected(reason) => Heard::Rejected(reason.as_str()),
     })
 }
 

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`CommitReceptions`] | what became of each record, after one durable transaction |
 //! | [`RunBatch`] | what one bounded step of a migration did |
+//! | [`RecordFailure`] | when a migration's failure is in the books |
 //! | [`Close`] | after the last checkpoint; then it ends |
 //!
 //! It blocks its own thread on SQLite and on nothing else; it asks nobody. It tells Live what was
@@ -68,6 +69,9 @@ impl Writer {
 
     fn commit(&mut self, records: &Arc<Vec<Record>>) -> Result<Commit, DbError> {
         let commit = self.connection()?.commit(records)?;
+        if commit.counts.foreign_writes > 0 && self.totals.counts().foreign_writes == 0 {
+            tracing::warn!("another program writes to this database; only one should");
+        }
         self.totals.add(&commit.counts);
         let outcomes = Arc::new(commit.outcomes.clone());
         if !self.live.tell(Announce { records: records.clone(), outcomes }) {
@@ -127,6 +131,24 @@ impl Handler<RunBatch> for Writer {
         // A transaction that unwinds is rolled back by its own drop.
         catch_unwind(AssertUnwindSafe(|| connection.run_batch(&request)))
             .unwrap_or_else(|_| Err(DbError::Panicked { migration: request.name.clone() }))
+    }
+}
+
+/// Asks to enter in the books that a migration has failed, and why.
+#[derive(Message)]
+#[rtype(result = "Result<(), DbError>")]
+pub struct RecordFailure {
+    /// The migration's name.
+    pub name: &'static str,
+    /// What the operator is told.
+    pub reason: String,
+}
+
+impl Handler<RecordFailure> for Writer {
+    type Result = Result<(), DbError>;
+
+    fn handle(&mut self, message: RecordFailure, _: &mut Context<Self>) -> Self::Result {
+        self.connection()?.fail_migration(message.name, &message.reason)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod healthcheck;
 pub mod replay;
 pub mod seed;
 pub mod serve;
+pub mod simulate;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Command {
     Decode(decode::DecodeArgs),
     /// Publish captured MQTT messages to a broker.
     Replay(replay::ReplayArgs),
+    /// Simulate a mesh that sends valid packets into a broker.
+    Simulate(simulate::SimulateArgs),
     /// Build a large database of plausible history.
     Seed(seed::SeedArgs),
     /// Look at configuration and database and say what is wrong and how to mend it.
@@ -52,6 +55,7 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Decode(args) => decode::run(&args).map_err(|error| chain(&error)),
         Command::Replay(args) => replay::run(&args).map_err(|error| chain(&error)),
+        Command::Simulate(args) => simulate::run(&args).map_err(|error| chain(&error)),
         Command::Seed(args) => seed::run(&args).map_err(|error| chain(&error)),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),

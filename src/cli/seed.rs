@@ -47,10 +47,10 @@ pub enum SeedError {
     #[error("--end {0} is no time, expected one such as 2026-07-18T00:00:00Z")]
     End(String),
     /// The history could not be made up.
-    #[error("cannot make up {}: {}", .0.display(), super::chain(.1))]
+    #[error("cannot make up {}", .0.display())]
     History(PathBuf, #[source] HistoryError),
     /// The database could not be begun or finished.
-    #[error("cannot make {}: {}", .0.display(), super::chain(.1))]
+    #[error("cannot make {}", .0.display())]
     Db(PathBuf, #[source] DbError),
 }
 

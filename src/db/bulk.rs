@@ -51,14 +51,6 @@ const OLD_MARKERS: &[&str] = &[
     "nodes_default_scope_v1",
     "observations_raw_hex_v1",
 ];
-/// What has been done to a database of today, beside.
-const YOUNG_MARKERS: &[&str] = &[
-    "channel_hash_casing_v1",
-    "obs_observer_ts_idx_v1",
-    "backfill_path_json_from_raw_hex_v1",
-    "backfill_default_scope_v1",
-];
-
 /// A packet and all who heard it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BulkTransmission {
@@ -199,11 +191,16 @@ impl BulkWriter {
         for index in INDEXES {
             conn.execute_batch(&format!("DROP INDEX IF EXISTS {}", index.name)).doing(ACTION)?;
         }
+        if era == Era::PreBackfill {
+            conn.execute_batch(
+                "DELETE FROM _migrations; DELETE FROM _async_migrations; \
+                 DROP TABLE _migration_runs;",
+            )
+            .doing(ACTION)?;
+        }
         conn.execute_batch(
-            "DELETE FROM _migrations; DELETE FROM _async_migrations; \
-             DROP TABLE IF EXISTS _migration_runs; PRAGMA foreign_keys = OFF; \
-             PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = OFF; \
-             PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; \
+            "PRAGMA foreign_keys = OFF; PRAGMA locking_mode = EXCLUSIVE; \
+             PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; \
              PRAGMA temp_store = MEMORY; PRAGMA threads = 2;",
         )
         .doing(ACTION)?;
@@ -397,9 +394,10 @@ impl BulkWriter {
             }
         }
         on_step("writing to disk");
-        let young = if self.era == Era::Present { YOUNG_MARKERS } else { &[] };
-        for name in OLD_MARKERS.iter().chain(young) {
-            upgrade::record_done(conn, name)?;
+        if self.era == Era::PreBackfill {
+            for name in OLD_MARKERS {
+                upgrade::record_done(conn, name)?;
+            }
         }
         conn.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA journal_mode = DELETE; \

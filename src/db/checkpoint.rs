@@ -142,7 +142,7 @@ const WAIT_MAX: Duration = Duration::from_millis(50);
 struct Keeper {
     conn: Connection,
     wal_path: PathBuf,
-    options: CheckpointOptions,
+    limits: CheckpointOptions,
     clock: Clock,
     gauges: Arc<WalGauges>,
     log_pages: u32,
@@ -151,7 +151,7 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn open(path: &Path, options: CheckpointOptions, clock: Clock) -> Result<Self, DbError> {
+    fn open(path: &Path, limits: CheckpointOptions, clock: Clock) -> Result<Self, DbError> {
         let failed = |source| DbError::OpenDatabase { path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
@@ -163,7 +163,7 @@ impl Keeper {
         let keeper = Self {
             conn,
             wal_path: wal_path.into(),
-            options,
+            limits,
             clock,
             gauges: Arc::default(),
             log_pages: 0,
@@ -210,14 +210,14 @@ impl Keeper {
         if log != self.log_pages {
             (self.log_pages, self.grown_at) = (log, now);
         }
-        let is_idle = now.saturating_sub(self.grown_at) >= self.options.idle_after;
+        let is_idle = now.saturating_sub(self.grown_at) >= self.limits.idle_after;
         let debt = log.saturating_sub(done);
-        if debt >= self.options.debt_pages_max || (is_idle && debt > 0) {
+        if debt >= self.limits.debt_pages_max || (is_idle && debt > 0) {
             self.checkpoint(Mode::Passive)?;
         }
-        if is_idle && self.gauges.file_bytes() > self.options.file_bytes_max {
+        if is_idle && self.gauges.file_bytes() > self.limits.file_bytes_max {
             self.checkpoint(Mode::Truncate)?;
-        } else if log > self.options.log_pages_max {
+        } else if log > self.limits.log_pages_max {
             self.checkpoint(Mode::Restart)?;
         }
         Ok(())
@@ -274,7 +274,7 @@ impl Keeper {
         counts: &Result<(i32, i32), DbError>,
         hold: Duration,
     ) {
-        let Some(ledger) = &self.options.ledger else { return };
+        let Some(ledger) = &self.limits.ledger else { return };
         let mut shares = Shares::one(Source::Checkpoint, 0);
         let debt_after = match counts {
             Ok((log, done)) => u32::try_from(log - done).unwrap_or(0),

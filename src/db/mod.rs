@@ -1,6 +1,6 @@
 //! Blocking SQLite: one file, one writer, its checkpointer, and readers beside them.
 //!
-//! - [`open`] opens, creates and upgrades (decision 17), behind a [`lock`] of our own
+//! - [`open()`] opens, creates and upgrades (decision 17), behind a [`lock`] of our own
 //! - [`readers`] run queries on read-only connections: [`packets`], [`stats`]
 //! - [`write`](mod@write) holds the one connection that writes, [`migrations`] what it does in steps
 //! - [`checkpoint`] keeps the WAL short from a thread of its own; [`inspect()`] looks and changes nothing

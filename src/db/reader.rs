@@ -123,8 +123,29 @@ impl Reader {
 
     /// Says whether an index exists now; a migration may still be building it.
     pub(super) fn has_index(&self, name: &str) -> Result<bool, DbError> {
-        let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1";
-        Ok(self.first(sql, [name], |_| Ok(()))?.is_some())
+        self.has("index", name)
+    }
+
+    /// Says whether a migration is recorded as done, so that no row is left as it was before.
+    pub(super) fn is_migrated(&self, name: &str) -> Result<bool, DbError> {
+        let books = [
+            (
+                "_async_migrations",
+                "SELECT 1 FROM _async_migrations WHERE name = ?1 AND status = 'done'",
+            ),
+            ("_migrations", "SELECT 1 FROM _migrations WHERE name = ?1"),
+        ];
+        for (table, sql) in books {
+            if self.has("table", table)? && self.first(sql, [name], |_| Ok(()))?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn has(&self, kind: &str, name: &str) -> Result<bool, DbError> {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2";
+        Ok(self.first(sql, [kind, name], |_| Ok(()))?.is_some())
     }
 }
 

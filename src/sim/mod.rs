@@ -7,7 +7,9 @@
 //! - [`history`] the same as rows of a database's past; [`demo`] both, for `serve --demo`
 
 pub mod demo;
+pub mod envelope;
 pub mod history;
+pub mod live;
 pub mod names;
 pub mod network;
 pub mod spread;

@@ -4,12 +4,13 @@ use std::path::{Component, Path, PathBuf};
 
 use actix_files::NamedFile;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, UPGRADE, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
+use super::live;
 use super::state::State;
 use super::transport::is_read;
 
@@ -41,12 +42,19 @@ impl Pages {
     }
 }
 
-/// Answers what no route claims: files, the index for every other path of the page, JSON 404
-/// below `/api`.
-pub async fn fallback(request: HttpRequest, state: State) -> Result<HttpResponse, ApiError> {
+/// Answers what no route claims: JSON 404 below `/api`, the live feed to who asks for a WebSocket
+/// (CoreScope's page asks at `/`), files, the index for every other path of the page.
+pub async fn fallback(
+    request: HttpRequest,
+    body: web::Payload,
+    state: State,
+) -> Result<HttpResponse, ApiError> {
     let path = request.path();
     if path == "/api" || path.starts_with("/api/") {
         return Err(ApiError::not_found());
+    }
+    if is_websocket(&request) {
+        return live::upgrade(request, body, state).await;
     }
     if !is_read(request.method()) {
         return Err(ApiError::method_not_allowed("GET, HEAD"));
@@ -124,6 +132,11 @@ pub fn html(text: String) -> HttpResponse {
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(text)
+}
+
+fn is_websocket(request: &HttpRequest) -> bool {
+    let asked = request.headers().get(UPGRADE).and_then(|protocol| protocol.to_str().ok());
+    asked.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
 }
 
 fn is_traversal(path: &str) -> bool {

@@ -24,7 +24,9 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::middleware::{Compress, Condition, from_fn};
-use actix_web::{App, Error, FromRequest, Handler, Responder, Route, guard, web};
+use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Responder, Route, guard, web};
+
+use crate::config::Role;
 
 pub use error::ApiError;
 pub use state::{AppState, BUILD, Ready, State};
@@ -71,45 +73,58 @@ pub fn app(
     >,
 > {
     let is_gzip = state.config.compression.is_gzip;
+    let serves = state.config.role != Role::Ingest;
+    let table = if serves { table() } else { table_of_ingest() };
+    let fallback = if serves { web::to(assets::fallback) } else { web::to(nothing) };
     App::new()
         .app_data(state)
         .app_data(json::config())
-        .configure(routes)
-        .default_service(web::to(assets::fallback).wrap(from_fn(transport::catch_panic)))
+        .configure(|config| register(config, table))
+        .default_service(fallback.wrap(from_fn(transport::catch_panic)))
         .wrap(Condition::new(is_gzip, Compress::default()))
         .wrap(from_fn(transport::frame))
 }
 
-/// Registers the table: a path that is there with another method is answered 405.
-pub fn routes(config: &mut web::ServiceConfig) {
-    for (index, (path, endpoints)) in by_path().into_iter().enumerate() {
-        let allow = allowed(&endpoints);
-        let refuse = move || async move { ApiError::method_not_allowed(allow) };
-        let resource = web::resource(path).default_service(web::to(move || {
-            let refusal = refuse();
-            async move { Err::<json::JsonBody, _>(refusal.await) }
-        }));
-        let add =
-            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
-        let resource = resource.app_data(RouteId::of(index));
-        config.service(endpoints.into_iter().fold(resource, add));
-    }
+/// What a process answers that ingests only (decision 11).
+fn table_of_ingest() -> Vec<Endpoint> {
+    vec![get("/healthz", health::healthz), get("/api/healthz", health::healthz)]
 }
 
-/// The paths of the table in its order, each once: times are counted by them.
+/// The paths of [`table`] in its order, each once: times are counted by them.
 pub fn templates() -> impl Iterator<Item = &'static str> {
-    by_path().into_iter().map(|(path, _)| path)
+    by_path(table()).into_iter().map(|(path, _)| path)
 }
 
-fn by_path() -> Vec<(&'static str, Vec<Endpoint>)> {
+fn by_path(table: Vec<Endpoint>) -> Vec<(&'static str, Vec<Endpoint>)> {
     let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
-    for endpoint in table() {
+    for endpoint in table {
         match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
             Some((_, endpoints)) => endpoints.push(endpoint),
             None => paths.push((endpoint.path, vec![endpoint])),
         }
     }
     paths
+}
+
+/// Registers a table: a path that is there with another method is answered 405.
+fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
+    let templates: Vec<&str> = templates().collect();
+    for (path, endpoints) in by_path(table) {
+        let index = templates.iter().position(|template| *template == path);
+        let route = index.map_or(RouteId::UNMATCHED, RouteId::of);
+        let allow = allowed(&endpoints);
+        let refuse =
+            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
+        let resource = web::resource(path).default_service(web::to(refuse));
+        let add =
+            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        let resource = resource.app_data(route);
+        config.service(endpoints.into_iter().fold(resource, add));
+    }
+}
+
+async fn nothing() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found())
 }
 
 fn allowed(endpoints: &[Endpoint]) -> &'static str {

@@ -19,12 +19,15 @@ use crate::mesh::{
     DecodeRules, Packet, PathView, decode_payload, frame_from_hex, go_json, header::Header,
 };
 
+/// Receptions without an observer would never be recognised as repeated.
+const UNNAMED_OBSERVER: &str = "api";
+
 /// A packet that somebody heard.
 #[derive(Deserialize, ToSchema)]
 pub struct PostedPacket {
     /// The frame; blanks are ignored.
     hex: Option<String>,
-    /// Id of who heard it.
+    /// Id of who heard it, `api` if nobody is named.
     observer: Option<String>,
     /// dB.
     snr: Option<f64>,
@@ -135,11 +138,11 @@ fn decode(rules: &Rules, hex: Option<&str>) -> Result<Box<RawValue>, ApiError> {
 
 /// The rules of ingest hold for posted packets too.
 fn record_of(state: &AppState, posted: PostedPacket) -> Result<Record, ApiError> {
-    let id = posted.observer.unwrap_or_default().trim().to_owned();
-    let name = (!id.is_empty()).then(|| id.clone());
+    let id = posted.observer.filter(|id| !id.trim().is_empty());
+    let id = id.map_or_else(|| UNNAMED_OBSERVER.to_owned(), |id| id.trim().to_owned());
     let received = state.rules.receive_packet(PacketArrival {
         raw: posted.hex.unwrap_or_default().to_uppercase(),
-        observer: ObserverSeen { id, name, iata: None },
+        observer: ObserverSeen { name: Some(id.clone()), id, iata: None },
         heard_at_s: state.clock.now_s(),
         snr: posted.snr,
         rssi: posted.rssi,

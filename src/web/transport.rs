@@ -38,9 +38,10 @@ pub async fn frame<B: MessageBody + 'static>(
         Some(answer) => request.into_response(answer).map_into_right_body(),
         None => next.call(request).await?.map_into_left_body(),
     };
-    let headers = response.headers_mut();
-    headers.insert(LOAD_STATUS, HeaderValue::from_static("ready"));
-    cors::add_headers(headers, verdict);
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(LOAD_STATUS, HeaderValue::from_static("ready"));
+    }
+    cors::add_headers(response.headers_mut(), verdict);
     if !is_early && response.request().path().starts_with("/api/") {
         if !response.headers().contains_key(CACHE_CONTROL) {
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -48,6 +48,19 @@ async fn a_posted_packet_is_stored_through_the_writer_and_then_found() {
 }
 
 #[actix_web::test]
+async fn a_packet_that_names_no_observer_is_stored_once_all_the_same() {
+    let Some(api) = Api::that_writes(with_key()) else { return };
+    let body = json!({ "hex": NEW_TEXT_MESSAGE, "observer": null }).to_string();
+    let id = post_packet(&api, Some(KEY), &body).await.json()["id"].as_i64().unwrap();
+    assert_eq!(post_packet(&api, Some(KEY), &body).await.json()["id"], id);
+    let stored = api.json(&format!("/api/packets/{id}")).await;
+    assert_eq!(
+        (&stored["observation_count"], &stored["packet"]["observer_id"]),
+        (&json!(1), &json!("api"))
+    );
+}
+
+#[actix_web::test]
 async fn malformed_packets_are_refused_and_nothing_is_stored() {
     let Some(api) = Api::that_writes(with_key()) else { return };
     let false_advert = ADVERT.replace("4C416237", "4C416238");

@@ -187,6 +187,46 @@ async fn our_own_failures_are_opaque() {
 }
 
 #[actix_web::test]
+async fn a_panicking_handler_is_one_opaque_500() {
+    async fn panicking() -> &'static str {
+        panic!("as a test does")
+    }
+    let caught = actix_web::middleware::from_fn(corescope::web::transport::catch_panic);
+    let route = actix_web::web::get().to(panicking).wrap(caught);
+    let app = actix_web::App::new().route("/", route);
+    let app = actix_web::test::init_service(app).await;
+    let request = TestRequest::get().uri("/").to_request();
+    let answer = actix_web::test::call_service(&app, request).await;
+    assert_eq!(answer.status(), 500);
+    let body = actix_web::test::read_body(answer.map_into_boxed_body()).await;
+    assert_eq!(body.as_ref(), b"{\"error\":\"internal error\"}\n");
+}
+
+#[actix_web::test]
+async fn a_websocket_is_taken_on_every_path_that_no_route_claims() {
+    let Some(api) = Api::over_fixture() else { return };
+    let upgrade = |path: &str| TestRequest::get().uri(path).insert_header(("Upgrade", "WebSocket"));
+    for path in ["/", "/ws", "/any/where"] {
+        let answer = ask(&api.state, upgrade(path)).await;
+        let no_feed = json!({ "error": "this process has no live feed" });
+        assert_eq!((answer.status.as_u16(), answer.json()), (503, no_feed), "{path}");
+    }
+    assert_eq!(ask(&api.state, upgrade("/api/stats")).await.status, 200);
+    assert_eq!(ask(&api.state, upgrade("/api/nope")).await.status, 404);
+}
+
+#[actix_web::test]
+async fn a_process_that_ingests_only_answers_probes_only() {
+    let config = Config { role: corescope::config::Role::Ingest, ..Config::default() };
+    let Some(api) = Api::with(config) else { return };
+    assert_eq!(api.json("/healthz").await["ready"], true);
+    assert_eq!(api.json("/api/healthz").await["ready"], true);
+    for path in ["/", "/ws", "/api/stats", "/api/packets"] {
+        assert_eq!(api.get(path).await.status, 404, "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn the_route_list_for_people_names_every_route() {
     let Some(api) = Api::over_fixture() else { return };
     let page = api.get("/api/docs").await;

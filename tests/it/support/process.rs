@@ -28,12 +28,18 @@ impl Process {
         Self { folder, child: None, address: None, log: Arc::default() }
     }
 
-    /// Starts it and waits until it says where it listens.
-    pub fn start(&mut self) {
+    /// Starts it and waits for nothing.
+    pub fn launch(&mut self) -> impl BufRead + use<> {
         let mut child = self.command(&["serve"]).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         self.child = Some(child);
         self.collect_stderr();
+        stdout
+    }
+
+    /// Starts it and waits until it says where it listens.
+    pub fn start(&mut self) {
+        let stdout = self.launch();
         let line = stdout.lines().next().and_then(Result::ok).unwrap_or_default();
         let address = line.rsplit("http://").next().and_then(|text| text.parse().ok());
         assert!(address.is_some(), "it did not start: {line:?}\n{}", self.log());
