@@ -241,7 +241,11 @@ fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
         slow_write: config.database.slow_write,
         ..OpenOptions::new(clock.clone())
     };
-    let database = db::open(&config.db_path, &options)?;
+    let mut database = db::open(&config.db_path, &options)?;
+    let hidden = database.writer.deactivate_observers(&config.ingest.observer_blacklist)?;
+    if hidden > 0 {
+        tracing::info!(hidden, "observers of the blacklist are no longer shown");
+    }
     tell_report(&database.report);
     Ok(database)
 }

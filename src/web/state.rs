@@ -94,7 +94,7 @@ impl AppState {
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
-            requests: RequestStats::new(clock.clone(), super::templates(config.role)),
+            requests: RequestStats::new(clock.clone(), super::templates()),
             loop_lag: Arc::default(),
             config,
             rules,

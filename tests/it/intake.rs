@@ -24,6 +24,7 @@ fn record(number: usize) -> Record {
         heard_at_s: 1_784_364_457,
         observer: ObserverSeen { id: "OBSERVER".to_owned(), ..ObserverSeen::default() },
         naive_clock_skew_s: None,
+        received_at_s: None,
         transmission: NewTransmission {
             hash: format!("{number:016x}"),
             raw_hex: "0A00".to_owned(),

@@ -116,11 +116,12 @@ impl<'g> Group<'g> {
         let heard = HeardAt::new(packet.heard_at_s);
         let observer = self.resolve_observer(&packet.observer, &heard, true)?;
         self.charge(Source::Observers);
+        let heard = self.trusted_time(observer, packet)?.unwrap_or(heard);
         let transmission = self.store_transmission(&packet.transmission, &heard)?;
         let observation =
             self.store_observation(transmission.id, observer, &packet.observation, &heard)?;
         self.charge(Source::Packets);
-        self.note_packet_of(observer, packet, observation.is_new)?;
+        self.note_packet_of(observer, packet, &heard, observation.is_new)?;
         self.charge(Source::Observers);
         if let Some(advert) = &packet.advert {
             self.store_advert(advert, &heard, transmission.is_new)?;

@@ -1,6 +1,6 @@
 //! The packet itself, the same for all who heard it (spec §2.7).
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::group::{Group, HeardAt};
 use crate::db::error::{DbError, Doing};
@@ -11,6 +11,13 @@ pub(super) struct StoredTransmission {
     pub(super) id: i64,
     pub(super) is_new: bool,
     pub(super) first_seen: String,
+}
+
+/// Reads a text of an older database, which may hold NULL or something else there: then it is
+/// empty. A packet is not to be refused for what is stored.
+fn text_or_empty(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
+    let value = row.get_ref(index)?;
+    Ok(value.as_str().map(str::to_owned).unwrap_or_default())
 }
 
 impl Group<'_> {
@@ -25,7 +32,8 @@ impl Group<'_> {
             .conn
             .prepare_cached("SELECT id, first_seen FROM transmissions WHERE hash = ?1")
             .and_then(|mut row| {
-                row.query_row([&packet.hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+                row.query_row([&packet.hash], |row| Ok((row.get(0)?, text_or_empty(row, 1)?)))
+                    .optional()
             })
             .doing("look up a transmission")?;
         let Some((id, first_seen)) = found else {
@@ -35,7 +43,10 @@ impl Group<'_> {
         let first_seen = self.lower_first_seen(id, first_seen, heard)?;
         self.run(
             "raise the last_seen of a transmission",
-            "UPDATE transmissions SET last_seen = ?2 WHERE id = ?1 AND last_seen < ?2",
+            // 0 is not yet backfilled: the row must not seem to be older than what it holds.
+            "UPDATE transmissions SET last_seen = IIF(last_seen > 0, ?2, MAX(?2, COALESCE( \
+             (SELECT MAX(timestamp) FROM observations WHERE transmission_id = ?1), 0))) \
+             WHERE id = ?1 AND last_seen < ?2",
             params![id, heard.unix_s],
         )?;
         Ok(StoredTransmission { id, is_new: false, first_seen })
