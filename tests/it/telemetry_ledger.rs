@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use corescope::actors::delivery::{Delivery, IntakeDoor, Receipt};
+use corescope::actors::lifeline::Lifelines;
 use corescope::actors::{ActorParts, Actors};
 use corescope::clock::Clock;
 use corescope::db::probe::SqliteProbe;
@@ -69,8 +70,14 @@ async fn requests_are_counted_by_route_with_their_real_status() {
 #[actix_web::test]
 async fn what_the_actors_write_is_in_the_ledger_with_its_waits() {
     let (_folder, connection, clock) = database();
-    let parts = ActorParts { connection, pending: Vec::new(), intake_capacity: 100, clock };
-    let (actors, _deaths) = Actors::start(parts);
+    let (lifelines, _deaths) = Lifelines::new();
+    let actors = Actors::start(ActorParts {
+        connection,
+        pending: Vec::new(),
+        intake_capacity: 100,
+        clock,
+        lifelines,
+    });
     let (acknowledged, committed) = tokio::sync::oneshot::channel();
     let receipt = Receipt::Committed(Box::new(move || {
         let _ = acknowledged.send(());
