@@ -5,6 +5,7 @@
 
 mod group;
 mod nodes;
+mod noted;
 mod observations;
 mod observers;
 mod others;
@@ -15,18 +16,22 @@ mod transmissions;
 
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::group::Group;
+pub(super) use self::noted::Done;
 use super::counters;
 use super::error::{DbError, Doing};
 use super::lock::WriterLock;
 use super::open::OpenOptions;
+use super::pages::PageMeter;
 use super::schema::DEDUP_INDEX;
 use super::upgrade;
 use crate::ingest::reception::Record;
+use crate::perf::ledger::{Ledger, Shares, Source};
 
 /// The only read-write connection of a process (the checkpointer's aside). It belongs to one
 /// thread at a time.
@@ -39,6 +44,9 @@ pub struct WriteConnection {
     durability: Durability,
     data_version: Option<i64>,
     last_ids: Option<(i64, i64)>,
+    meter: PageMeter,
+    ledger: Arc<Ledger>,
+    wait: Duration,
     _lock: WriterLock,
 }
 
@@ -146,9 +154,22 @@ impl WriteConnection {
         lock: WriterLock,
     ) -> Result<Self, DbError> {
         let tables = KnownTables::read(&conn)?;
-        let (options, durability) = (options.clone(), Durability::Normal);
-        let (data_version, last_ids) = (None, None);
-        Ok(Self { conn, options, path, tables, durability, data_version, last_ids, _lock: lock })
+        let page_bytes = conn
+            .pragma_query_value(None, "page_size", |row| row.get(0))
+            .doing("read the size of a page")?;
+        Ok(Self {
+            meter: PageMeter::new(&conn, Arc::default()),
+            ledger: Arc::new(Ledger::new(page_bytes)),
+            wait: Duration::ZERO,
+            conn,
+            options: options.clone(),
+            path,
+            tables,
+            durability: Durability::Normal,
+            data_version: None,
+            last_ids: None,
+            _lock: lock,
+        })
     }
 
     /// The database file, links followed.
@@ -168,16 +189,24 @@ impl WriteConnection {
         if records.is_empty() {
             return Ok(Commit::default());
         }
-        self.set_durability(Durability::Full)?;
-        match self.commit_group(records, false) {
-            Err(error) if error.is_fault_of_record() => self.commit_group(records, true),
-            other => other,
-        }
+        let mut failed = Shares::group();
+        failed.add_error(group::source_of(&records[0]));
+        self.noted(Source::MqttHandler, failed, |writer| {
+            writer.set_durability(Durability::Full)?;
+            match writer.commit_group(records, false) {
+                Err(error) if error.is_fault_of_record() => writer.commit_group(records, true),
+                other => other,
+            }
+        })
     }
 
     /// `is_isolated`: each record behind a savepoint of its own, so that one that fails takes
     /// nothing with it. Slower, so only after a group has failed.
-    fn commit_group(&mut self, records: &[Record], is_isolated: bool) -> Result<Commit, DbError> {
+    fn commit_group(
+        &mut self,
+        records: &[Record],
+        is_isolated: bool,
+    ) -> Result<Done<Commit>, DbError> {
         let clock = &self.options.clock;
         let tx = self
             .conn
@@ -192,14 +221,15 @@ impl WriteConnection {
         let is_foreign = self.last_ids.is_some_and(|known| known != ids);
         let mut group = Group::new(&tx, &self.tables, &self.options);
         let outcomes = group.write_all(records, is_isolated)?;
-        let mut counts = group.counts;
+        let (mut counts, shares) = (group.counts, group.shares);
         let ids = last_ids(&tx)?;
         tx.commit().doing("commit a group of records")?;
         (self.data_version, self.last_ids) = (Some(version), Some(ids));
         counts.wal_commits = 1;
         counts.foreign_writes = u64::from(is_foreign);
         let hold = clock.monotonic().saturating_sub(started);
-        Ok(Commit { outcomes, counts, hold, wal_pages: counters::pages_since(&self.conn, pages) })
+        let wal_pages = counters::pages_since(&self.conn, pages);
+        Ok(Done { answer: Commit { outcomes, counts, hold, wal_pages }, shares, hold })
     }
 
     /// Hides observers that the operator has shut out (spec §3.2); a row stays, observations refer to
