@@ -311,13 +311,15 @@ impl Running {
     /// Stops in order (decision 13).
     async fn stop(self) -> Result<(), DbError> {
         let _demo_folder = self.demo.map(RunningDemo::stop);
+        if let Some(actors) = &self.actors {
+            actors.drain(self.sources, STOP_STEP).await;
+        }
+        // Before the writer closes: both would want to checkpoint.
+        self.checkpointer.map(Checkpointer::stop);
         let closed = match self.actors {
-            Some(actors) => actors.stop(self.sources, STOP_STEP).await,
+            Some(actors) => actors.close(STOP_STEP).await,
             None => Ok(()),
         };
-        if let Some(checkpointer) = self.checkpointer {
-            checkpointer.stop();
-        }
         if let Some(perf) = self.perf {
             perf.stop(STOP_STEP).await;
         }

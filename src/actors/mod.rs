@@ -161,12 +161,9 @@ impl Actors {
         }
     }
 
-    /// Stops in order: sources, Intake, Backfill, Writer. Each step may take `step`; what is not
+    /// Stops in order what writes: sources, Intake, Backfill. Each step may take `step`; what is not
     /// committed then was never acknowledged.
-    ///
-    /// # Errors
-    /// The last checkpoint failed; the WAL holds everything and the next start reads it.
-    pub async fn stop(self, sources: Vec<MqttSource>, step: Duration) -> Result<(), DbError> {
+    pub async fn drain(&self, sources: Vec<MqttSource>, step: Duration) {
         // Sources wait for receipts, which Intake gives: it must still commit meanwhile.
         let open: u32 = futures_util::future::join_all(sources.into_iter().map(|s| s.stop(step)))
             .await
@@ -175,11 +172,21 @@ impl Actors {
         if open > 0 {
             tracing::warn!(open, "messages stay with the brokers, they come again");
         }
-        if timeout(step, self.intake.ask(Drain)).await.is_err() {
-            tracing::error!("what waits in the ingest queue could not be committed in time");
+        let is_drained = matches!(timeout(step, self.intake.ask(Drain)).await, Ok(Ok(())));
+        let lost = self.gauge.depth();
+        if !is_drained || lost > 0 {
+            tracing::error!(lost, "what waits in the ingest queue could not be committed in time");
         }
         // An error means that it is gone already: nothing is outstanding then.
         let _ = timeout(step, self.backfill.peek::<_, DbError>(Quiesce)).await;
+    }
+
+    /// Closes the writer, which makes the last checkpoint. To be called after
+    /// [`Actors::drain`] and when the checkpointer has stopped.
+    ///
+    /// # Errors
+    /// The last checkpoint failed; the WAL holds everything and the next start reads it.
+    pub async fn close(self, step: Duration) -> Result<(), DbError> {
         let closed = match timeout(step, self.writer.ask(Close)).await {
             Ok(Err(AskError::Refused(error))) => Err(error),
             Ok(_) => Ok(()),

@@ -71,13 +71,9 @@ async fn requests_are_counted_by_route_with_their_real_status() {
 async fn what_the_actors_write_is_in_the_ledger_with_its_waits() {
     let (_folder, connection, clock) = database();
     let (lifelines, _deaths) = Lifelines::new();
-    let actors = Actors::start(ActorParts {
-        connection,
-        pending: Vec::new(),
-        intake_capacity: 100,
-        clock,
-        lifelines,
-    });
+    let (pending, intake_capacity) = (Vec::new(), 100);
+    let actors =
+        Actors::start(ActorParts { connection, pending, intake_capacity, clock, lifelines });
     let (acknowledged, committed) = tokio::sync::oneshot::channel();
     let receipt = Receipt::Committed(Box::new(move || {
         let _ = acknowledged.send(());
@@ -91,7 +87,8 @@ async fn what_the_actors_write_is_in_the_ledger_with_its_waits() {
     let perf = ledger.components["mqtt_handler"];
     assert_eq!((perf.count, perf.contention_total), (1, 0));
     assert!(actors.pages.counts().unwrap().writes > 0);
-    actors.stop(Vec::new(), Duration::from_secs(10)).await.unwrap();
+    actors.drain(Vec::new(), Duration::from_secs(10)).await;
+    actors.close(Duration::from_secs(10)).await.unwrap();
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn packet(number: u64) -> Record {
         heard_at_s: 1_784_364_457,
         observer: ObserverSeen { id: format!("observer {}", number % 7), ..Default::default() },
         naive_clock_skew_s: None,
+        received_at_s: None,
         transmission: NewTransmission {
             hash: format!("{number:016x}"),
             raw_hex: "15".repeat(40),
