@@ -89,7 +89,6 @@ fn packet(number: u64) -> Record {
         },
         observation: NewObservation { path_json: "[]".to_owned(), ..Default::default() },
         advert,
-        received_at_s: None,
     }))
 }
 
