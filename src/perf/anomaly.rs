@@ -93,7 +93,11 @@ impl AnomalyWatch {
         found
     }
 
+    /// Counters that are not known yet are no counters at 0: their first totals would be a rate.
     fn high_rates(&mut self, at_ms: i64, counters: Counters) -> Vec<Anomaly> {
+        if counters.is_empty() {
+            return Vec::new();
+        }
         let rates = self.rates.observe(at_ms, counters);
         let high = rates.into_iter().filter(|(_, rate)| rate.is_high);
         high.map(|(source, rate)| {

@@ -1,6 +1,11 @@
 //! Ingest: the queue, the brokers, live clients.
 
-use super::names::*;
+use super::names::{
+    ACKNOWLEDGED, ATTEMPTS, COMMITTED, CONNECTED, CONNECTS, DISCONNECTS, GROUPS, HELD, IGNORED,
+    LIVE_CLIENTS, LIVE_DROPPED, LOST_SESSIONS, MESSAGES, PANICS, PENDING, QUEUE_AGE,
+    QUEUE_CAPACITY, QUEUE_DEPTH, QUEUE_DROPPED, RECEIPT_AGE, REJECTED, RESUMED, SOURCE_DROPPED,
+    STALE_RECEIPTS, STALLED, WATCHDOG_AGE,
+};
 use crate::ingest::source_status::SourceSnapshot;
 use crate::perf::intake::IntakeCounts;
 use crate::perf::prometheus::{Metric, Page};

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::names::*;
+use super::names::{
+    COMPONENT_BYTES, COMPONENT_CALLS, FREE, LAG, LAG_MAX, PRESSURE, PROCESS_BYTES, PROCESS_CALLS,
+    READY, REQUEST_TIME, REQUEST_TIME_MAX, REQUESTS, RSS, UPTIME,
+};
 use crate::perf::io::{Component, IoRates, IoSample};
 use crate::perf::lag::LoopLag;
 use crate::perf::prometheus::{Labels, Metric, Page};
