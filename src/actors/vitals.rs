@@ -5,6 +5,7 @@
 //! | message | answer |
 //! |---|---|
 //! | [`TakeVitals`] | told to itself, a second after the last look was done |
+//! | [`PeekVitalsHistory`] | one series of the last hour |
 //! | [`StopVitals`] | what was learned is saved; it ends |
 //!
 //! It asks one reader (a busy pool makes it wait, not the viewers) and publishes what it found for
@@ -22,19 +23,21 @@ use actix::{
 };
 use arc_swap::ArcSwap;
 
+use super::io_sampler::UnknownMetric;
 use super::writer::WriteTotals;
 use crate::clock::Clock;
 use crate::db::WalGauges;
 use crate::db::pages::PageGauge;
 use crate::db::probe::SqliteProbe;
 use crate::perf::baseline::{self, Baselines};
+use crate::perf::history::{History, SAMPLES_MAX, Series};
 use crate::perf::ingestor::Look;
 use crate::perf::intake::IntakeGauge;
 use crate::perf::io::{LatestIo, Moment};
 use crate::perf::lag::LoopLag;
 use crate::perf::ledger::Ledger;
 use crate::perf::sqlite::SqliteSample;
-use crate::perf::vitals::{LatestVitals, Seen, VitalsMeter};
+use crate::perf::vitals::{LatestVitals, SERIES, Seen, VitalsMeter};
 
 const MAILBOX_CAPACITY: usize = 16;
 const THREAD_NAME: &CStr = c"vitals";
@@ -78,6 +81,7 @@ pub struct VitalsInputs {
 pub struct Vitals {
     inputs: VitalsInputs,
     meter: VitalsMeter,
+    history: History,
     latest: Arc<LatestVitals>,
     saved_at: Duration,
     is_failing: bool,
@@ -96,7 +100,8 @@ impl Vitals {
     ) -> Self {
         let meter = VitalsMeter::new(load(&inputs.normals_path));
         let saved_at = clock.monotonic();
-        Self { inputs, meter, latest, saved_at, is_failing: false, clock, every }
+        let history = History::new(SERIES.map(str::to_owned).to_vec());
+        Self { inputs, meter, history, latest, saved_at, is_failing: false, clock, every }
     }
 
     fn look(&mut self, sqlite: SqliteSample) {
@@ -111,7 +116,9 @@ impl Vitals {
             queue_depth: write_side.map(|side| side.gauge.depth()),
             loop_lag: self.inputs.loop_lag.latest(),
         };
-        self.latest.store(Some(Arc::new(self.meter.observe(&seen))));
+        let vitals = self.meter.observe(&seen);
+        self.history.push(at, vitals.series());
+        self.latest.store(Some(Arc::new(vitals)));
         if at.monotonic.saturating_sub(self.saved_at) >= SAVE_EVERY {
             self.save();
         }
@@ -167,6 +174,26 @@ impl Handler<TakeVitals> for Vitals {
                 ctx.notify_later(TakeVitals, every);
             }
         }))
+    }
+}
+
+/// Asks for the samples of the last `seconds` (1 to 3,600; more is an hour) of one of [`SERIES`].
+#[derive(Message)]
+#[rtype(result = "Result<Series, UnknownMetric>")]
+pub struct PeekVitalsHistory {
+    /// Such as `walBytes`.
+    pub metric: String,
+    /// How far back from the newest sample.
+    pub seconds: u32,
+}
+
+impl Handler<PeekVitalsHistory> for Vitals {
+    type Result = Result<Series, UnknownMetric>;
+
+    fn handle(&mut self, message: PeekVitalsHistory, _: &mut Context<Self>) -> Self::Result {
+        let seconds = message.seconds.clamp(1, SAMPLES_MAX as u32);
+        let series = self.history.series(&message.metric, seconds);
+        series.ok_or_else(|| UnknownMetric(self.history.names().to_vec()))
     }
 }
 

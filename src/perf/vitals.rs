@@ -22,6 +22,21 @@ const FRAME_HEADER_BYTES: u64 = 24;
 
 const STALE: &str = "the last look is older than 5 s";
 
+/// Series of the last hour that looks give, beside those of the sampler.
+pub const SERIES: [&str; 11] = [
+    "walBytes",
+    "walPages",
+    "walDebtPages",
+    "databasePages",
+    "freelistPages",
+    "writerHitRate",
+    "readerHitRate",
+    "oldestReadMs",
+    "queueDepth",
+    "eventLoopLagMs",
+    "anomalies",
+];
+
 /// What was seen last; `None` before the first look.
 pub type LatestVitals = ArcSwapOption<Vitals>;
 
@@ -32,6 +47,10 @@ pub struct Vitals {
     pub at: Moment,
     /// The database.
     pub sqlite: SqlitePerf,
+    /// Deliveries that wait in the ingest queue; `None` in a process that does not write.
+    pub queue_depth: Option<usize>,
+    /// The latest lag of the main arbiter.
+    pub loop_lag: Duration,
     /// The latest judgement; `None` before the first.
     pub judgement: Option<Judgement>,
 }
@@ -95,7 +114,8 @@ impl VitalsMeter {
             let anomalies = self.judge(seen, &sqlite);
             self.judgement = Some(Judgement { at_ms: seen.at.unix_ms, anomalies });
         }
-        Vitals { at: seen.at, sqlite, judgement: self.judgement.clone() }
+        let Seen { at, queue_depth, loop_lag, .. } = *seen;
+        Vitals { at, sqlite, queue_depth, loop_lag, judgement: self.judgement.clone() }
     }
 
     fn judge(&mut self, seen: &Seen, sqlite: &SqlitePerf) -> Vec<Anomaly> {
@@ -211,6 +231,24 @@ pub fn sqlite_body(vitals: Option<&Vitals>, now: Duration) -> SqlitePerf {
 }
 
 impl Vitals {
+    /// Returns the values of [`SERIES`], in order.
+    pub fn series(&self) -> [Option<f64>; SERIES.len()] {
+        let sqlite = &self.sqlite;
+        [
+            sqlite.wal_size.map(float),
+            sqlite.wal_pages.value.map(f64::from),
+            sqlite.wal_debt_pages.value.map(f64::from),
+            sqlite.page_count.map(|pages| pages as f64),
+            sqlite.freelist_pages.map(|pages| pages as f64),
+            sqlite.writer_hit_rate.value,
+            sqlite.reader_hit_rate.value,
+            sqlite.oldest_read_ms,
+            self.queue_depth.map(|depth| depth as f64),
+            Some(self.loop_lag.as_secs_f64() * 1000.0),
+            self.judgement.as_ref().map(|judgement| judgement.anomalies.len() as f64),
+        ]
+    }
+
     /// Whether it says anything about `now`, a monotonic time.
     pub fn is_fresh(&self, now: Duration) -> bool {
         now.saturating_sub(self.at.monotonic) <= Duration::from_millis(FRESH_MS.unsigned_abs())

@@ -47,9 +47,8 @@ fn write_process(page: &mut Page, state: &AppState) {
 
 async fn write_ready(page: &mut Page, state: &AppState, ready: &Ready) {
     let now_s = state.clock.now_s();
-    let mut sources: Vec<_> = ready.sources.iter().map(|source| source.snapshot(now_s)).collect();
-    sources.sort_by(|a, b| a.name.cmp(&b.name));
-    ingest::sources(page, &sources, now_s);
+    let sources = ready.sources.iter().map(|source| source.snapshot(now_s));
+    ingest::sources(page, &ingest::told_apart(sources), now_s);
     let lines = ready.perf.as_ref();
     let write_side = lines.and_then(|lines| lines.write_side.as_ref());
     let dropped = write_side.map(|side| side.live_dropped.load(Ordering::Relaxed));

@@ -20,9 +20,11 @@ use crate::actors::cache::{Peek, Subject};
 use crate::actors::io_sampler::{PeekIoHistory, UnknownMetric};
 use crate::actors::line::AskError;
 use crate::actors::perf::PerfLines;
+use crate::actors::vitals::PeekVitalsHistory;
 use crate::db::migrations::MigrationStatus;
 use crate::db::stats::Counts;
-use crate::perf::vitals::{self, Vitals};
+use crate::perf::history::SAMPLES_MAX;
+use crate::perf::vitals::{self, SERIES, Vitals};
 
 /// What a chart shows unless it asks for something else.
 const HISTORY_S: i64 = 300;
@@ -189,17 +191,24 @@ pub async fn mqtt_status(state: State) -> Result<JsonBody, ApiError> {
 )]
 pub async fn history(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let metric = params.text("metric").unwrap_or_default().to_owned();
-    let seconds = params.integer("seconds")?.unwrap_or(HISTORY_S).clamp(1, i64::from(u32::MAX));
-    let question = PeekIoHistory { metric, seconds: u32::try_from(seconds).unwrap_or(u32::MAX) };
-    match lines(&state)?.io_sampler.ask(question).await {
-        Ok(series) => Ok(JsonBody::of(&series)),
-        Err(AskError::Refused(unknown)) => Err(refusal(&unknown)),
-        Err(error) => Err(ApiError::from_ask(error)),
-    }
+    let seconds = params.integer("seconds")?.unwrap_or(HISTORY_S).clamp(1, SAMPLES_MAX as i64);
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let lines = lines(&state)?;
+    let series = match SERIES.contains(&metric.as_str()) {
+        true => lines.vitals.ask(PeekVitalsHistory { metric, seconds }).await,
+        false => lines.io_sampler.ask(PeekIoHistory { metric, seconds }).await,
+    };
+    series.map(|series| JsonBody::of(&series)).map_err(refusal)
 }
 
-fn refusal(unknown: &UnknownMetric) -> ApiError {
-    ApiError::bad_request(format!("metric: {unknown}"))
+fn refusal(error: AskError<UnknownMetric>) -> ApiError {
+    match error {
+        AskError::Refused(UnknownMetric(mut known)) => {
+            known.extend(SERIES.map(str::to_owned));
+            ApiError::bad_request(format!("metric: {}", UnknownMetric(known)))
+        }
+        error => ApiError::from_ask(error),
+    }
 }
 
 async fn peek(state: &AppState, subject: Subject) -> Result<JsonBody, ApiError> {

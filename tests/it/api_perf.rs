@@ -221,14 +221,33 @@ async fn a_backfill_that_loops_is_named_within_a_minute() {
 }
 
 #[actix_web::test]
-async fn an_unknown_metric_is_refused_with_the_known_ones() {
+async fn charts_get_an_hour_of_the_sampler_and_of_the_database() {
     let Some(mut watched) = Watched::start(Config::default()) else { return };
-    watched.pass(4_096).await;
+    let ask = async |watched: &Watched, query: &str| {
+        watched.api.json(&format!("/api/perf/history?{query}")).await
+    };
+    let none = ask(&watched, "metric=databasePages").await;
+    assert_eq!(none, json!({"metric": "databasePages", "atMs": [], "values": []}));
+    for _ in 0..3 {
+        watched.pass(4_096).await;
+    }
+    let pages = ask(&watched, "metric=databasePages&seconds=2").await;
+    assert_eq!(pages["values"], json!([196, 196]));
+    let written = ask(&watched, "metric=writer.writeBytesPerSec&seconds=99999").await;
+    assert_eq!(written["values"], json!([null, 2_048, 2_048]));
+    assert_eq!(ask(&watched, "metric=anomalies&seconds=-5").await["values"], json!([0]));
+}
+
+#[actix_web::test]
+async fn an_unknown_metric_is_refused_with_the_known_ones() {
+    let Some(watched) = Watched::start(Config::default()) else { return };
     let refused = watched.api.get("/api/perf/history?metric=x").await;
     assert_eq!(refused.status, 400);
-    assert!(refused.text().contains("writer.writeBytesPerSec"), "{}", refused.text());
-    let series = watched.api.json("/api/perf/history?metric=rssBytes&seconds=99999").await;
-    assert_eq!(series["values"].as_array().unwrap().len(), 1);
+    for known in ["writer.writeBytesPerSec", "walDebtPages"] {
+        assert!(refused.text().contains(known), "{}", refused.text());
+    }
+    let refused = watched.api.get("/api/perf/history?metric=rssBytes&seconds=soon").await;
+    assert_eq!(refused.status, 400);
 }
 
 #[actix_web::test]

@@ -32,6 +32,19 @@ pub(super) fn live(page: &mut Page, clients: Option<usize>, dropped: Option<u64>
     page.single(&LIVE_DROPPED, dropped.map(|count| count as f64));
 }
 
+/// Sorts sources by name, and numbers those of one name: Prometheus refuses a page that says
+/// something twice.
+pub(super) fn told_apart(sources: impl Iterator<Item = SourceSnapshot>) -> Vec<SourceSnapshot> {
+    let mut sources: Vec<_> = sources.collect();
+    sources.sort_by(|a, b| a.name.cmp(&b.name));
+    for group in sources.chunk_by_mut(|a, b| a.name == b.name) {
+        for (index, source) in group.iter_mut().enumerate().skip(1) {
+            source.name = format!("{}#{}", source.name, index + 1);
+        }
+    }
+    sources
+}
+
 /// Writes the brokers.
 pub(super) fn sources(page: &mut Page, sources: &[SourceSnapshot], now_s: i64) {
     let age = |then_s: Option<i64>| then_s.map(|then_s| (now_s - then_s).max(0) as f64);
@@ -82,5 +95,19 @@ fn reasons(
         for (reason, count) in read(source) {
             family.count(&[("source", &source.name), ("reason", reason)], *count);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::source_status::SourceStatus;
+
+    #[test]
+    fn sources_of_one_name_are_numbered() {
+        let sources = ["b", "a", "b"].map(|name| SourceStatus::new(name, "mqtt://x", 1));
+        let apart = told_apart(sources.iter().map(|source| source.snapshot(1)));
+        let names: Vec<&str> = apart.iter().map(|source| source.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "b#2"]);
     }
 }

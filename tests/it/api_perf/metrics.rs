@@ -11,10 +11,11 @@ use corescope::ingest::source_status::Now;
 use corescope::ingest::watchdog::Health;
 use corescope::perf::prometheus::CONTENT_TYPE;
 use corescope::web::metrics::names::ALL;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Watched;
 use crate::support::api::{Api, ask};
+use crate::support::process::{Process, wait_for};
 use crate::support::{check_text, crate_root, skip};
 
 /// A body in which as much happens as can be made to happen.
@@ -128,6 +129,33 @@ async fn unreadable_migrations_are_none_and_said_to_be_unreadable() {
     let body = api.get("/metrics").await.text().to_owned();
     assert!(body.contains("corescope_migrations_readable 0\n"));
     assert!(!body.contains("corescope_migration_state{"));
+}
+
+/// The real program, in the roles that write and serve.
+#[test]
+fn the_running_program_tells_prometheus() {
+    for role in ["all", "ingest"] {
+        let mut process = Process::prepare(&json!({"mqttSources": [
+            {"name": "nobody", "broker": "mqtt://u:secret@127.0.0.1:9"}
+        ]}));
+        process.start_as(role);
+        let body = || {
+            let mut answer = ureq::get(&process.url("/metrics")).call().unwrap();
+            answer.body_mut().read_to_string().unwrap()
+        };
+        let body = wait_for(|| {
+            let body = body();
+            let is_whole = ["corescope_component_io_b", "corescope_anomalies{", "_lag_seconds_sum"]
+                .iter()
+                .all(|name| body.contains(name));
+            is_whole.then_some(body)
+        });
+        let body = body.expect("figures are missing");
+        promtool(&["check", "metrics"], &body);
+        assert!(!body.contains("secret"), "{body}");
+        assert!(body.contains("corescope_source_connected{source=\"nobody\"} 0\n"), "{body}");
+        assert_eq!(process.stop(), Some(0));
+    }
 }
 
 fn document(name: &str) -> String {

@@ -30,7 +30,11 @@ impl Process {
 
     /// Starts it and waits for nothing.
     pub fn launch(&mut self) -> impl BufRead + use<> {
-        let mut child = self.command(&["serve"]).spawn().unwrap();
+        self.launch_as("all")
+    }
+
+    fn launch_as(&mut self, role: &str) -> impl BufRead + use<> {
+        let mut child = self.command(&["serve", "--role", role]).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         self.child = Some(child);
         self.collect_stderr();
@@ -39,7 +43,12 @@ impl Process {
 
     /// Starts it and waits until it says where it listens.
     pub fn start(&mut self) {
-        let stdout = self.launch();
+        self.start_as("all");
+    }
+
+    /// The same in another role.
+    pub fn start_as(&mut self, role: &str) {
+        let stdout = self.launch_as(role);
         let line = stdout.lines().next().and_then(Result::ok).unwrap_or_default();
         let address = line.rsplit("http://").next().and_then(|text| text.parse().ok());
         assert!(address.is_some(), "it did not start: {line:?}\n{}", self.log());
