@@ -153,7 +153,9 @@ impl IngestorStats {
 /// What the latest look at the stats found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Look {
-    /// There is no file, or nothing has been looked at yet.
+    /// Nothing has been published or looked at yet.
+    NotYet,
+    /// There is no file.
     Missing,
     /// There is something that says nothing; why.
     Unreadable(Arc<str>),

@@ -24,6 +24,7 @@ mod mqtt_replay;
 mod openapi;
 mod perf;
 mod readers;
+mod rejects;
 mod seed;
 mod sim;
 mod support;
