@@ -187,8 +187,7 @@ fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
     let (config, clock) = (&state.config, &state.clock);
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
-    let parts = perf_parts(state, SqliteProbe::new(readers.clone(), &config.db_path), None);
-    let perf = PerfActors::start(parts, &lifelines);
+    let perf = PerfActors::start(perf_parts(state, &readers, None), &lifelines);
     let lines = Some(perf.lines.clone());
     state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
     Ok(Running { perf: Some(perf), deaths: Some(deaths), ..Running::default() })
@@ -198,11 +197,7 @@ fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
 fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
     let (config, clock) = (&state.config, &state.clock);
     let database = open_database(config, clock).map_err(unusable(config))?;
-    let path = database.writer.path();
-    let ledger = Some(database.writer.ledger());
-    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
-    let checkpointer =
-        Checkpointer::start(path, options, clock.clone()).map_err(unusable(config))?;
+    let checkpointer = start_checkpointer(&database, clock).map_err(unusable(config))?;
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
     let actors = Actors::start(ActorParts {
@@ -214,24 +209,29 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
     });
     let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
     let sources = sources::start_all(config, &state.rules, &door, clock)?;
-    let statuses: Vec<_> = sources.iter().map(MqttSource::status).collect();
-    let write_side = actors.write_side(checkpointer.gauges());
-    let probe = SqliteProbe::new(readers.clone(), &config.db_path);
-    let probe = probe.beside_writer(&write_side.pages, &write_side.wal);
-    let is_serving = config.role == Role::All;
-    let ingest = IngestParts { write_side, sources: statuses.clone(), is_serving };
-    let perf = PerfActors::start(perf_parts(state, probe, Some(ingest)), &lifelines);
+    let ingest = IngestParts {
+        write_side: actors.write_side(checkpointer.gauges()),
+        sources: sources.iter().map(MqttSource::status).collect(),
+        is_serving: config.role == Role::All,
+    };
+    let perf = PerfActors::start(perf_parts(state, &readers, Some(ingest)), &lifelines);
     state.open(Ready {
         readers,
         intake: Some(actors.intake.clone()),
         live: Some(actors.live.clone()),
-        sources: statuses,
+        sources: sources.iter().map(MqttSource::status).collect(),
         perf: Some(perf.lines.clone()),
     });
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
     let (deaths, perf) = (Some(deaths), Some(perf));
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
     Ok(Running { actors, perf, deaths, sources, checkpointer, demo })
+}
+
+fn start_checkpointer(database: &Database, clock: &Clock) -> Result<Checkpointer, DbError> {
+    let ledger = Some(database.writer.ledger());
+    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
+    Checkpointer::start(database.writer.path(), options, clock.clone())
 }
 
 fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
@@ -250,8 +250,15 @@ fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
     Ok(database)
 }
 
-fn perf_parts(state: &AppState, probe: SqliteProbe, ingest: Option<IngestParts>) -> PerfParts {
+fn perf_parts(state: &AppState, readers: &Readers, ingest: Option<IngestParts>) -> PerfParts {
     let config = &state.config;
+    let probe = SqliteProbe::new(readers.clone(), &config.db_path);
+    let probe = match &ingest {
+        Some(IngestParts { write_side, .. }) => {
+            probe.beside_writer(&write_side.pages, &write_side.wal)
+        }
+        None => probe,
+    };
     let folder = config.db_path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut normals_path = config.db_path.clone().into_os_string();
     normals_path.push(format!(".normals-{}.json", config.role.as_str()));

@@ -176,7 +176,7 @@ impl Publisher {
         let (content, inputs) = (&mut self.content, &self.inputs);
         content.stamp(now_s, inputs.rates(now));
         content.counters = counters_of(&inputs.totals.counts());
-        inputs.shares.fill(&mut content.backfill_updates, &mut content.writer_perf);
+        inputs.shares.fill(content);
         let mut sources: Vec<SourceSnapshot> =
             inputs.sources.iter().map(|source| source.snapshot(now_s)).collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));

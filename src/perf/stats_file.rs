@@ -189,17 +189,13 @@ impl SourceRow {
 
 /// What the write ledger adds to each tick.
 pub trait WriteShares: Send + Sync {
-    /// Brings both maps up to date, keeping their entries: called once a second.
-    fn fill(
-        &self,
-        backfills: &mut BTreeMap<String, u64>,
-        perf: &mut BTreeMap<String, ComponentPerf>,
-    );
+    /// Brings commits, backfills and the writer's times up to date: called once a second.
+    fn fill(&self, content: &mut StatsFile);
 }
 
 /// Where there is no ledger.
 impl WriteShares for () {
-    fn fill(&self, _: &mut BTreeMap<String, u64>, _: &mut BTreeMap<String, ComponentPerf>) {}
+    fn fill(&self, _: &mut StatsFile) {}
 }
 
 impl StatsFile {

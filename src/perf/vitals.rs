@@ -20,6 +20,8 @@ use crate::clock;
 /// SQLite puts this before each page in the WAL.
 const FRAME_HEADER_BYTES: u64 = 24;
 
+const STALE: &str = "the last look is older than 5 s";
+
 /// What was seen last; `None` before the first look.
 pub type LatestVitals = ArcSwapOption<Vitals>;
 
@@ -193,7 +195,7 @@ pub fn anomalies_body(vitals: Option<&Vitals>, now: Duration) -> impl Serialize 
         anomalies: judgement.map_or(&[], |judgement| &judgement.anomalies),
         reason: match judgement {
             None => Some("nothing has been judged yet"),
-            Some(_) if is_old => Some("the last look is older than 5 s"),
+            Some(_) if is_old => Some(STALE),
             Some(_) => None,
         },
     }
@@ -201,9 +203,10 @@ pub fn anomalies_body(vitals: Option<&Vitals>, now: Duration) -> impl Serialize 
 
 /// Returns the body of `/api/perf/sqlite`; without a fresh look all figures are `null`.
 pub fn sqlite_body(vitals: Option<&Vitals>, now: Duration) -> SqlitePerf {
-    match vitals.filter(|vitals| vitals.is_fresh(now)) {
+    match vitals {
+        None => SqlitePerf::unknown("nobody has looked yet"),
+        Some(vitals) if !vitals.is_fresh(now) => SqlitePerf::unknown(STALE),
         Some(vitals) => vitals.sqlite.clone(),
-        None => SqliteHistory::default().observe(now, &SqliteSample::default()),
     }
 }
 

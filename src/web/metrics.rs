@@ -57,7 +57,8 @@ async fn write_ready(page: &mut Page, state: &AppState, ready: &Ready) {
     database::readers(page, &ready.readers, write_side.map(|side| &*side.pages));
     write_side.into_iter().for_each(|side| write_writes(page, side, state.clock.now_ms()));
     lines.into_iter().for_each(|lines| write_samples(page, state, lines));
-    database::rows(page, state.last_counts().as_deref());
+    let counts = state.counts().await.ok().or_else(|| state.last_counts());
+    database::rows(page, counts.as_deref());
     let migrations = state.ask(move |reader| reader.list_migrations(now_s)).await.ok();
     database::migrations(page, migrations.as_deref());
 }

@@ -3,6 +3,7 @@
 
 mod api_packet_detail;
 mod api_packets;
+mod api_perf;
 mod api_post;
 mod api_stats;
 mod api_transport;

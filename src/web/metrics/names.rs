@@ -12,7 +12,10 @@ macro_rules! metrics {
 }
 
 metrics! {
-    BUILD = gauge("corescope_build_info", "Always 1; the labels say which build runs and in which role.");
+    BUILD = gauge(
+        "corescope_build_info",
+        "Always 1; the labels say which build runs and in which role."
+    );
     READY = gauge("corescope_ready", "1 once the database is open, 0 before.");
     UPTIME = gauge("corescope_uptime_seconds", "Time since the start of the process.");
     RSS = gauge("corescope_resident_memory_bytes", "Resident memory of the process.");
@@ -164,7 +167,10 @@ metrics! {
         "corescope_sqlite_page_hit_ratio",
         "Share of the look-ups of the last minute that were hits; absent if there were none."
     );
-    DATABASE_BYTES = gauge("corescope_sqlite_database_bytes", "Size of the database, free pages included.");
+    DATABASE_BYTES = gauge(
+        "corescope_sqlite_database_bytes",
+        "Size of the database, free pages included."
+    );
     FREELIST_BYTES = gauge("corescope_sqlite_freelist_bytes", "Free pages of the database.");
     OPEN_READS = gauge("corescope_sqlite_open_reads", "Reads that are open.");
     OLDEST_READ = gauge(
