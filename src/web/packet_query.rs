@@ -65,11 +65,11 @@ impl PacketQuery {
         })
     }
 
-    /// Runs the query.
+    /// Finds which packets are asked for.
     ///
     /// # Errors
     /// As the lists of [`packets`].
-    pub fn run(mut self, reader: &Reader) -> Result<Page, DbError> {
+    pub fn find(mut self, reader: &Reader) -> Result<Page, DbError> {
         if let View::OfNodes(nodes) = &self.view {
             return packets::list_of_nodes(reader, nodes, self.filter.span, self.slice);
         }
