@@ -25,7 +25,8 @@ const LIST_BYTES_MAX: usize = 32 << 20;
 /// Hashes in one request (contract §3.5).
 const HASHES_MAX: usize = 200;
 
-/// A part of a list of packets, for the API's description: [`write_list`] writes it.
+/// A part of a list of packets.
+// For the API's description: `write_list` writes it row by row.
 #[derive(Serialize, ToSchema)]
 pub struct PacketList<R> {
     /// The part.
@@ -83,7 +84,10 @@ pub enum PacketLists<'p> {
 )]
 pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let query = PacketQuery::read(&params, &state.config)?;
-    let list = state.ask(move |reader| write_list(reader, query)).await?;
+    let list = match query.may_scan() {
+        true => state.ask_scan(move |reader| write_list(reader, query)).await?,
+        false => state.ask(move |reader| write_list(reader, query)).await?,
+    };
     list.ok_or_else(|| ApiError::answer_too_large(LIST_BYTES_MAX))
 }
 

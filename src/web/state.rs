@@ -126,6 +126,18 @@ impl AppState {
         Ok(self.ready()?.readers.ask(query).await?)
     }
 
+    /// Runs a query that may pass through a whole table: one at a time.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn ask_scan<T, F>(&self, query: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
+    {
+        Ok(self.ready()?.readers.ask_scan(query).await?)
+    }
+
     /// Returns the figures, at most 10 s old.
     ///
     /// # Errors
