@@ -222,8 +222,9 @@ pub struct NotReady {
     reason: &'static str,
 }
 
-/// Says whether the process answers. Waits for no query: what takes longer than a moment is shown
-/// as it was known last.
+/// Says whether the process answers. Waits for no query.
+///
+/// What takes longer than a moment to read is shown as it was known last.
 #[utoipa::path(
     get,
     path = "/api/healthz",
