@@ -58,7 +58,7 @@ async fn write_ready(page: &mut Page, state: &AppState, ready: &Ready) {
     write_side.into_iter().for_each(|side| write_writes(page, side, state.clock.now_ms()));
     lines.into_iter().for_each(|lines| write_samples(page, state, lines));
     let counts = state.counts().await.ok().or_else(|| state.last_counts());
-    database::rows(page, counts.as_deref());
+    database::rows(page, counts.as_deref().map(|counted| &counted.counts));
     let migrations = state.ask(move |reader| reader.list_migrations(now_s)).await.ok();
     database::migrations(page, migrations.as_deref());
 }

@@ -16,12 +16,12 @@ use super::openapi::ErrorBody;
 use super::params::Params;
 use super::perf_overview::{self, Gathered, Overview};
 use super::state::{AppState, State};
+use super::stats::Counted;
 use crate::actors::cache::{Peek, Subject};
 use crate::actors::io_sampler::{PeekIoHistory, UnknownMetric};
 use crate::actors::line::AskError;
 use crate::actors::perf::PerfLines;
 use crate::db::migrations::MigrationStatus;
-use crate::db::stats::Counts;
 use crate::perf::vitals::{self, Vitals};
 
 /// What a chart shows unless it asks for something else.
@@ -45,7 +45,7 @@ const MIGRATIONS_ERROR: HeaderName = HeaderName::from_static("x-async-migrations
 pub async fn overview(state: State, params: Params) -> HttpResponse {
     let counts = state.counts().await.ok().or_else(|| state.last_counts());
     let (migrations, error) = list_migrations(&state).await;
-    let gathered = Gathered { migrations, ..gather(&state, counts.as_ref(), &params) };
+    let gathered = Gathered { migrations, ..gather(&state, counts.as_deref(), &params) };
     let mut answer = HttpResponse::Ok();
     if let Some(error) = error {
         answer.insert_header((MIGRATIONS_ERROR, error));
@@ -64,7 +64,7 @@ async fn list_migrations(state: &AppState) -> (Vec<MigrationStatus>, Option<Head
 
 fn gather<'s>(
     state: &'s AppState,
-    counts: Option<&'s Arc<Counts>>,
+    counted: Option<&'s Counted>,
     params: &Params,
 ) -> Gathered<'s> {
     let write_side = lines(state).ok().and_then(|lines| lines.write_side.as_ref());
@@ -75,7 +75,7 @@ fn gather<'s>(
         slow: state.requests.slow(),
         cache: health::cache_use(state),
         store: state.config.packet_store,
-        counts: counts.map(|counts| &**counts),
+        counts: counted.map(|counted| &counted.counts),
         inserts: write_side.map(|side| side.totals.counts().tx_inserted),
         sqlite: vitals::sqlite_body(latest_vitals(state).as_deref(), state.clock.monotonic()),
         memory: memory::read(),
