@@ -11,6 +11,7 @@
 //! It tells the Cache what it published or found. A failure is logged once until it changes and
 //! never ends anything.
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,8 +29,8 @@ use crate::ingest::source_status::{SourceSnapshot, SourceStatus};
 use crate::perf::ingestor::{FRESH_MS, IngestorStats, Look, Origin};
 use crate::perf::io::{IoRates, LatestIo};
 use crate::perf::stats_file::{
-    LookError, Looked, SourceLiveness, SourceRow, StatsFile as Content, Watcher, WriteCounters,
-    WriteShares, publish,
+    LookError, Looked, SourceIngest, SourceLiveness, SourceRow, StatsFile as Content, Watcher,
+    WriteCounters, WriteShares, publish,
 };
 
 const MAILBOX_CAPACITY: usize = 16;
@@ -230,6 +231,20 @@ fn liveness_of(source: &SourceSnapshot) -> SourceLiveness {
 }
 
 fn row_of(source: SourceSnapshot) -> SourceRow {
+    let named = |counts: BTreeMap<&'static str, u64>| {
+        counts.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect()
+    };
+    let ingest = SourceIngest {
+        health: source.health.to_owned(),
+        rejected: named(source.rejected),
+        ignored: named(source.ignored),
+        dropped: source.dropped,
+        dropped_since_unix: source.dropped_since_unix,
+        resumed: source.resumed,
+        acknowledged: source.acknowledged,
+        pending_receipts: source.pending_receipts,
+        lost_sessions: source.lost_sessions,
+    };
     let mut row = SourceRow {
         name: source.name,
         broker: source.broker,
@@ -242,6 +257,7 @@ fn row_of(source: SourceSnapshot) -> SourceRow {
         packets_total: source.packets_total,
         packets_last5m: source.packets_last5m,
         last_error: source.last_error.unwrap_or_default(),
+        ingest: Some(ingest),
     };
     // The file's mode is no reason to write a password into it (decision 29).
     row.mask();

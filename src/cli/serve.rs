@@ -70,27 +70,32 @@ pub fn run(args: &ServeArgs) -> Result<(), String> {
     let mut config = args.config.load()?;
     let demo = args.demo.then(|| crate::sim::demo::prepare(&mut config, &clock)).transpose()?;
     actix::System::new().block_on(async move {
+        let stop = stop_signal();
         let application =
             Application::build(config, clock, demo).await.map_err(|error| chain(&error))?;
         println!("corescope listens on http://{}", application.address());
-        application.run_until_stopped(stop_signal()).await.map_err(|error| chain(&error))
+        application.run_until_stopped(stop).await.map_err(|error| chain(&error))
     })
 }
 
-/// Completes on SIGINT or SIGTERM; never if signals cannot be heard.
-async fn stop_signal() {
+/// Listens for SIGINT and SIGTERM from now on; the future completes on either, never if signals
+/// cannot be heard.
+fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
-        (Ok(mut interrupt), Ok(mut terminate)) => {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
+    let heard = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        match heard {
+            (Ok(mut interrupt), Ok(mut terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                }
+                tracing::info!("stopping");
             }
-            tracing::info!("stopping");
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(%error, "signals cannot be heard; only SIGKILL ends this process");
-            std::future::pending::<()>().await;
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, "signals cannot be heard; only SIGKILL ends this process");
+                std::future::pending::<()>().await;
+            }
         }
     }
 }

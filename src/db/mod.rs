@@ -31,4 +31,4 @@ pub use inspect::{Inspection, inspect};
 pub use open::{Database, OpenOptions, OpenReport, open};
 pub use reader::Reader;
 pub use readers::{ReadError, ReaderOptions, Readers};
-pub use write::{Commit, Outcome, StoredPacket, WriteConnection, WriteCounts};
+pub use write::{Commit, KnownTransmission, Outcome, StoredPacket, WriteConnection, WriteCounts};

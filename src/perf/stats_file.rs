@@ -150,6 +150,33 @@ pub struct SourceRow {
     /// Why there is no connection; absent when there is no reason.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub last_error: String,
+    /// What only we count; absent in a file of the original.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingest: Option<SourceIngest>,
+}
+
+/// What became of a source's messages (decisions 1 to 4): nothing is lost unseen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SourceIngest {
+    /// What the watchdog makes of it.
+    pub health: String,
+    /// Refused messages by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Messages that are none of our business, by reason.
+    pub ignored: BTreeMap<String, u64>,
+    /// QoS 0 messages that did not fit into the ingest queue.
+    pub dropped: u64,
+    /// When the first of them was lost, Unix seconds.
+    pub dropped_since_unix: Option<i64>,
+    /// Messages that the broker had held and that carry their envelope's time.
+    pub resumed: u64,
+    /// QoS 1 messages acknowledged after their commit.
+    pub acknowledged: u64,
+    /// QoS 1 messages that wait for their commit.
+    pub pending_receipts: u64,
+    /// Times that the broker had forgotten our session: what it held is lost.
+    pub lost_sessions: u64,
 }
 
 impl SourceRow {

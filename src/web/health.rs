@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
+use actix_web::rt::{self, time::timeout};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,12 +14,15 @@ use super::error::ApiError;
 use super::json::{self, JsonBody};
 use super::memory;
 use super::state::{AppState, BUILD, Ready, State};
-use super::stats::ENGINE;
+use super::stats::{Counted, ENGINE};
 use crate::actors::line::AskError;
 use crate::actors::live::CountClients;
 use crate::db::migrations::MigrationStatus;
 use crate::perf::lag::EventLoop;
 use crate::perf::requests::{SlowRequest, one_decimal};
+
+/// How long a probe waits for what it shows.
+const GLANCE_MAX: Duration = Duration::from_millis(100);
 
 /// Slow requests that are shown.
 const SLOW_SHOWN: usize = 5;
@@ -102,7 +108,7 @@ struct Perf {
     responses((status = 200, description = "figures of the process", body = Health))
 )]
 pub async fn health(state: State) -> JsonBody {
-    let packets = state.counts().await.ok().or_else(|| state.last_counts());
+    let counted = glance_at_counts(&state).await;
     JsonBody::of(&Health {
         status: "ok",
         engine: ENGINE,
@@ -116,7 +122,7 @@ pub async fn health(state: State) -> JsonBody {
         cache: cache_use(&state),
         websocket: WebSocketUse { clients: count_clients(&state).await },
         packet_store: PacketStore {
-            packets: packets.map(|counts| counts.transmissions),
+            packets: counted.map(|counted| counted.counts.transmissions),
             estimated_mb: memory::read().in_use.map(one_decimal),
             tracked_mb: 0.0,
         },
@@ -168,7 +174,7 @@ fn perf(state: &AppState) -> Perf {
 pub struct Healthz {
     /// By name.
     #[schema(value_type = Vec<Object>)]
-    async_migrations: Vec<MigrationStatus>,
+    async_migrations: Arc<Vec<MigrationStatus>>,
     /// Only when the list could not be read; `async_migrations_running` is then true.
     #[serde(skip_serializing_if = "Option::is_none")]
     async_migrations_error: Option<String>,
@@ -209,7 +215,9 @@ pub struct NotReady {
     reason: &'static str,
 }
 
-/// Says whether the process answers. Waits for no reader longer than the first time.
+/// Says whether the process answers. Waits for no query.
+///
+/// What takes longer than a moment to read is shown as it was known last.
 #[utoipa::path(
     get,
     path = "/api/healthz",
@@ -229,13 +237,12 @@ pub async fn healthz(state: State) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().content_type("application/json").body(body.0))
 }
 
-async fn healthz_of(state: &AppState, ready: &Ready) -> Healthz {
+async fn healthz_of(state: &State, ready: &Ready) -> Healthz {
     let now_s = state.clock.now_s();
-    let counts = state.counts().await.ok().or_else(|| state.last_counts());
-    let listed = state.ask(move |reader| reader.list_migrations(now_s)).await;
-    let (async_migrations, async_migrations_error) = match listed {
+    let counted = glance_at_counts(state).await;
+    let (async_migrations, async_migrations_error) = match glance_at_migrations(state).await {
         Ok(migrations) => (migrations, None),
-        Err(error) => (Vec::new(), Some(error.to_string())),
+        Err(error) => (Arc::default(), Some(error.to_string())),
     };
     let is_running = async_migrations.iter().any(|migration| migration.status == "running");
     Healthz {
@@ -244,10 +251,35 @@ async fn healthz_of(state: &AppState, ready: &Ready) -> Healthz {
         from_pubkey_backfill: from_pubkey(&async_migrations),
         async_migrations,
         ingest_liveness: liveness(ready, now_s),
-        loaded_obs: counts.as_ref().map(|counts| counts.observations),
-        loaded_tx: counts.as_ref().map(|counts| counts.transmissions),
+        loaded_obs: counted.as_ref().map(|counted| counted.counts.observations),
+        loaded_tx: counted.as_ref().map(|counted| counted.counts.transmissions),
         ready: true,
     }
+}
+
+/// Counts again where that is due, behind the asker's back if it takes longer than a moment.
+pub(super) async fn glance_at_counts(state: &State) -> Option<Arc<Counted>> {
+    let shared = state.clone();
+    let refresh = rt::spawn(async move { shared.counts().await });
+    match timeout(GLANCE_MAX, refresh).await {
+        Ok(Ok(Ok(counted))) => Some(counted),
+        _ => state.last_counts(),
+    }
+}
+
+/// As [`glance_at_counts`]; an error only where the list cannot be read, or never was yet.
+pub(super) async fn glance_at_migrations(
+    state: &State,
+) -> Result<Arc<Vec<MigrationStatus>>, ApiError> {
+    let shared = state.clone();
+    let refresh = rt::spawn(async move { shared.migrations().await });
+    let delay = match timeout(GLANCE_MAX, refresh).await {
+        Ok(Ok(Ok(migrations))) => return Ok(migrations),
+        Ok(Ok(Err(error))) if !error.is_busy() => return Err(error),
+        Ok(Ok(Err(error))) => error,
+        _ => ApiError::busy("the migrations have not been listed yet"),
+    };
+    state.last_migrations().ok_or(delay)
 }
 
 /// A database without that migration has nothing to fill.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 
 use actix_web::HttpResponse;
 
-use super::health::count_clients;
+use super::health::{count_clients, glance_at_counts, glance_at_migrations};
 use super::state::{AppState, Ready, State};
 use crate::actors::perf::PerfLines;
 use crate::actors::vitals::WriteSide;
@@ -45,7 +45,7 @@ fn write_process(page: &mut Page, state: &AppState) {
     process::requests(page, &state.requests.totals());
 }
 
-async fn write_ready(page: &mut Page, state: &AppState, ready: &Ready) {
+async fn write_ready(page: &mut Page, state: &State, ready: &Ready) {
     let now_s = state.clock.now_s();
     let sources = ready.sources.iter().map(|source| source.snapshot(now_s));
     ingest::sources(page, &ingest::told_apart(sources), now_s);
@@ -56,10 +56,10 @@ async fn write_ready(page: &mut Page, state: &AppState, ready: &Ready) {
     database::readers(page, &ready.readers, write_side.map(|side| &*side.pages));
     write_side.into_iter().for_each(|side| write_writes(page, side, state.clock.now_ms()));
     lines.into_iter().for_each(|lines| write_samples(page, state, lines));
-    let counts = state.counts().await.ok().or_else(|| state.last_counts());
-    database::rows(page, counts.as_deref());
-    let migrations = state.ask(move |reader| reader.list_migrations(now_s)).await.ok();
-    database::migrations(page, migrations.as_deref());
+    let counted = glance_at_counts(state).await;
+    database::rows(page, counted.as_deref().map(|counted| &counted.counts));
+    let migrations = glance_at_migrations(state).await.ok();
+    database::migrations(page, migrations.as_ref().map(|migrations| migrations.as_slice()));
 }
 
 fn write_writes(page: &mut Page, side: &WriteSide, now_ms: i64) {

@@ -93,6 +93,7 @@ pub fn app(
         .app_data(json::config())
         .configure(|config| register(config, table))
         .default_service(fallback.wrap(from_fn(transport::catch_panic)))
+        .wrap(from_fn(transport::spare_compression))
         .wrap(Condition::new(is_gzip, Compress::default()))
         .wrap(from_fn(transport::frame))
 }

@@ -9,20 +9,20 @@ use serde_json::json;
 
 use super::auth::Keyed;
 use super::error::ApiError;
-use super::health;
+use super::health::{self, glance_at_counts, glance_at_migrations};
 use super::json::JsonBody;
 use super::memory;
 use super::openapi::ErrorBody;
 use super::params::Params;
 use super::perf_overview::{self, Gathered, Overview};
 use super::state::{AppState, State};
+use super::stats::Counted;
 use crate::actors::cache::{Peek, Subject};
 use crate::actors::io_sampler::{PeekIoHistory, UnknownMetric};
 use crate::actors::line::AskError;
 use crate::actors::perf::PerfLines;
 use crate::actors::vitals::PeekVitalsHistory;
 use crate::db::migrations::MigrationStatus;
-use crate::db::stats::Counts;
 use crate::perf::history::SAMPLES_MAX;
 use crate::perf::vitals::{self, SERIES, Vitals};
 
@@ -45,9 +45,9 @@ const MIGRATIONS_ERROR: HeaderName = HeaderName::from_static("x-async-migrations
     ))
 )]
 pub async fn overview(state: State, params: Params) -> HttpResponse {
-    let counts = state.counts().await.ok().or_else(|| state.last_counts());
+    let counted = glance_at_counts(&state).await;
     let (migrations, error) = list_migrations(&state).await;
-    let gathered = Gathered { migrations, ..gather(&state, counts.as_ref(), &params) };
+    let gathered = Gathered { migrations, ..gather(&state, counted.as_deref(), &params) };
     let mut answer = HttpResponse::Ok();
     if let Some(error) = error {
         answer.insert_header((MIGRATIONS_ERROR, error));
@@ -56,19 +56,14 @@ pub async fn overview(state: State, params: Params) -> HttpResponse {
 }
 
 /// Returns no migrations and why, if they cannot be read.
-async fn list_migrations(state: &AppState) -> (Vec<MigrationStatus>, Option<HeaderValue>) {
-    let now_s = state.clock.now_s();
-    match state.ask(move |reader| reader.list_migrations(now_s)).await {
+async fn list_migrations(state: &State) -> (Arc<Vec<MigrationStatus>>, Option<HeaderValue>) {
+    match glance_at_migrations(state).await {
         Ok(migrations) => (migrations, None),
-        Err(error) => (Vec::new(), HeaderValue::from_str(&error.to_string()).ok()),
+        Err(error) => (Arc::default(), HeaderValue::from_str(&error.to_string()).ok()),
     }
 }
 
-fn gather<'s>(
-    state: &'s AppState,
-    counts: Option<&'s Arc<Counts>>,
-    params: &Params,
-) -> Gathered<'s> {
+fn gather<'s>(state: &'s AppState, counted: Option<&'s Counted>, params: &Params) -> Gathered<'s> {
     let write_side = lines(state).ok().and_then(|lines| lines.write_side.as_ref());
     Gathered {
         uptime_s: state.requests.uptime().as_secs(),
@@ -77,13 +72,13 @@ fn gather<'s>(
         slow: state.requests.slow(),
         cache: health::cache_use(state),
         store: state.config.packet_store,
-        counts: counts.map(|counts| &**counts),
+        counts: counted.map(|counted| &counted.counts),
         inserts: write_side.map(|side| side.totals.counts().tx_inserted),
         sqlite: vitals::sqlite_body(latest_vitals(state).as_deref(), state.clock.monotonic()),
         memory: memory::read(),
         processors: std::thread::available_parallelism().ok().map(Into::into),
         is_broken_down: params.text("mem") == Some("1"),
-        migrations: Vec::new(),
+        migrations: Arc::default(),
     }
 }
 

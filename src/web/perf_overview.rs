@@ -2,6 +2,7 @@
 //! function of what was gathered.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,7 +49,7 @@ pub struct Gathered<'g> {
     /// Whether `mem=1` was asked for.
     pub is_broken_down: bool,
     /// By name.
-    pub migrations: Vec<MigrationStatus>,
+    pub migrations: Arc<Vec<MigrationStatus>>,
 }
 
 /// The body.
@@ -77,7 +78,7 @@ pub struct Overview<'g> {
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_breakdown_note: Option<&'static str>,
     #[schema(value_type = Vec<Object>)]
-    async_migrations: Vec<MigrationStatus>,
+    async_migrations: Arc<Vec<MigrationStatus>>,
 }
 
 /// As `/api/health.cache`, with the original's other first key.

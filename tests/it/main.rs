@@ -1,6 +1,7 @@
 //! The one integration crate, a module per topic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod api_lists;
 mod api_packet_detail;
 mod api_packets;
 mod api_perf;
@@ -25,6 +26,7 @@ mod mqtt_replay;
 mod openapi;
 mod perf;
 mod readers;
+mod rejects;
 mod seed;
 mod sim;
 mod support;

@@ -138,6 +138,7 @@ fn a_reception_is_stored_with_all_its_columns() {
             is_new_transmission: true,
             is_new_observation: true,
             first_seen: "2026-07-18T08:47:37Z".into(),
+            known: None,
         }
     );
     let row = "SELECT raw_hex || hash || first_seen || route_type || payload_type || \

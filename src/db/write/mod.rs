@@ -107,6 +107,19 @@ pub struct StoredPacket {
     pub is_new_observation: bool,
     /// `transmissions.first_seen` as it now stands.
     pub first_seen: String,
+    /// What the packet's first reception fixed, if this is a later one.
+    pub known: Option<Box<KnownTransmission>>,
+}
+
+/// Columns of a transmission that was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownTransmission {
+    /// The frame in hex.
+    pub raw_hex: Option<String>,
+    /// 0 to 3.
+    pub route_type: Option<i64>,
+    /// As stored.
+    pub decoded_json: Option<String>,
 }
 
 /// The counters of spec §4.1, of one group or summed.

@@ -2,22 +2,18 @@
 
 use rusqlite::{OptionalExtension, Row, params};
 
+use super::KnownTransmission;
 use super::group::{Group, HeardAt};
 use crate::db::error::{DbError, Doing};
+use crate::db::reader::{integer, text};
 use crate::ingest::reception::NewTransmission;
 
 /// Where a transmission is stored.
 pub(super) struct StoredTransmission {
     pub(super) id: i64,
-    pub(super) is_new: bool,
     pub(super) first_seen: String,
-}
-
-/// Reads a text of an older database, which may hold NULL or something else there: then it is
-/// empty. A packet is not to be refused for what is stored.
-fn text_or_empty(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
-    let value = row.get_ref(index)?;
-    Ok(value.as_str().map(str::to_owned).unwrap_or_default())
+    /// `None` if it is new.
+    pub(super) known: Option<Box<KnownTransmission>>,
 }
 
 impl Group<'_> {
@@ -30,13 +26,13 @@ impl Group<'_> {
     ) -> Result<StoredTransmission, DbError> {
         let found = self
             .conn
-            .prepare_cached("SELECT id, first_seen FROM transmissions WHERE hash = ?1")
-            .and_then(|mut row| {
-                row.query_row([&packet.hash], |row| Ok((row.get(0)?, text_or_empty(row, 1)?)))
-                    .optional()
-            })
+            .prepare_cached(
+                "SELECT id, first_seen, raw_hex, route_type, decoded_json FROM transmissions \
+                 WHERE hash = ?1",
+            )
+            .and_then(|mut row| row.query_row([&packet.hash], known_of).optional())
             .doing("look up a transmission")?;
-        let Some((id, first_seen)) = found else {
+        let Some((id, first_seen, known)) = found else {
             return self.insert_transmission(packet, heard);
         };
         self.counts.tx_dupes += 1;
@@ -49,7 +45,7 @@ impl Group<'_> {
              WHERE id = ?1 AND last_seen < ?2",
             params![id, heard.unix_s],
         )?;
-        Ok(StoredTransmission { id, is_new: false, first_seen })
+        Ok(StoredTransmission { id, first_seen, known: Some(Box::new(known)) })
     }
 
     fn insert_transmission(
@@ -79,7 +75,7 @@ impl Group<'_> {
         )?;
         self.counts.tx_inserted += 1;
         let id = self.conn.last_insert_rowid();
-        Ok(StoredTransmission { id, is_new: true, first_seen: heard.iso.clone() })
+        Ok(StoredTransmission { id, first_seen: heard.iso.clone(), known: None })
     }
 
     /// An empty `first_seen` of an old row is given a value too: a clean-up would delete the row.
@@ -99,4 +95,13 @@ impl Group<'_> {
         )?;
         Ok(heard.iso.clone())
     }
+}
+
+fn known_of(row: &Row<'_>) -> rusqlite::Result<(i64, String, KnownTransmission)> {
+    let known = KnownTransmission {
+        raw_hex: text(row, 2)?,
+        route_type: integer(row, 3)?,
+        decoded_json: text(row, 4)?,
+    };
+    Ok((row.get(0)?, text(row, 1)?.unwrap_or_default(), known))
 }

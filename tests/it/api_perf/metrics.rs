@@ -126,6 +126,7 @@ async fn unreadable_migrations_are_none_and_said_to_be_unreadable() {
     assert!(body.contains("corescope_migrations_readable 1\n"));
     assert!(body.contains("corescope_migration_state{name="));
     api.execute("DROP TABLE _async_migrations; CREATE TABLE _async_migrations (x)");
+    api.clock.advance_ms(1_000);
     let body = api.get("/metrics").await.text().to_owned();
     assert!(body.contains("corescope_migrations_readable 0\n"));
     assert!(!body.contains("corescope_migration_state{"));
