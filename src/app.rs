@@ -1,12 +1,13 @@
 //! Start order and stop order (decision 13). Everything else is elsewhere.
 //!
 //! Start: listen → answer (503 until the database is open) → open and upgrade the database →
-//! readers → actors → sources → migrations, once every source has tried to subscribe.
-//! Stop: HTTP drains → sources stop → Intake drains → Backfill quiesces → Writer closes.
+//! readers → actors → sources → telemetry → migrations, once every source has tried to subscribe.
+//! Stop: HTTP drains → sources stop → Intake drains → Backfill quiesces → Writer closes →
+//! telemetry stops.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,13 +18,17 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::actors::delivery::IntakeDoor;
+use crate::actors::lifeline::Lifelines;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
+use crate::actors::perf::{IngestParts, PerfActors, PerfParts};
 use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
-use crate::db::{self, DbError, OpenOptions, ReaderOptions, Readers};
+use crate::db::{self, Database, DbError, OpenOptions, ReaderOptions, Readers};
 use crate::ingest::Rules;
+use crate::ingest::source_status::SourceStatus;
+use crate::perf::proc::Proc;
 use crate::sim::demo::{Demo, RunningDemo};
 use crate::web::{self, AppState, Ready};
 
@@ -78,6 +83,7 @@ pub struct Application {
 #[derive(Default)]
 struct Running {
     actors: Option<Actors>,
+    perf: Option<PerfActors>,
     deaths: Option<UnboundedReceiver<&'static str>>,
     sources: Vec<MqttSource>,
     checkpointer: Option<Checkpointer>,
@@ -98,7 +104,7 @@ impl Application {
         let (address, server) = listen(state.clone())?;
         let handle = server.handle();
         let server_ended = tokio::spawn(server);
-        match start(&state, demo).await {
+        match start(&state, demo) {
             Ok(running) => Ok(Self { address, server: handle, server_ended, running }),
             Err(error) => {
                 handle.stop(false).await;
@@ -167,42 +173,93 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
 }
 
 /// Opens the database and starts what the role asks for.
-async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
-    let (config, clock) = (&state.config, &state.clock);
-    if config.role == Role::Server {
-        let readers = open_readers(config, clock).map_err(unusable(config))?;
-        state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
-        return Ok(Running::default());
+fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
+    match state.config.role {
+        Role::Server => start_serving(state),
+        Role::All | Role::Ingest => start_writing(state, demo),
     }
-    let options = OpenOptions {
-        has_regions: !config.channels.hash_regions.is_empty(),
-        metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
-        ..OpenOptions::new(clock.clone())
-    };
-    let database = db::open(&config.db_path, &options).map_err(unusable(config))?;
-    tell_report(&database.report);
-    let path = database.writer.path();
-    let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())
-        .map_err(unusable(config))?;
+}
+
+/// Starts what a process has that only reads.
+fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
+    let (config, clock) = (&state.config, &state.clock);
     let readers = open_readers(config, clock).map_err(unusable(config))?;
-    let (actors, deaths) = Actors::start(ActorParts {
+    let (lifelines, deaths) = Lifelines::new();
+    let perf = PerfActors::start(perf_parts(config, clock, None), &lifelines);
+    let lines = Some(perf.lines.clone());
+    state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
+    Ok(Running { perf: Some(perf), deaths: Some(deaths), ..Running::default() })
+}
+
+/// Starts everything.
+fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
+    let (config, clock) = (&state.config, &state.clock);
+    let database = open_database(config, clock).map_err(unusable(config))?;
+    let path = database.writer.path();
+    let ledger = Some(database.writer.ledger());
+    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
+    let checkpointer =
+        Checkpointer::start(path, options, clock.clone()).map_err(unusable(config))?;
+    let readers = open_readers(config, clock).map_err(unusable(config))?;
+    let (lifelines, deaths) = Lifelines::new();
+    let actors = Actors::start(ActorParts {
         connection: database.writer,
         pending: database.report.pending,
         intake_capacity: config.ingest.buffer_size,
         clock: clock.clone(),
+        lifelines: lifelines.clone(),
     });
     let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
     let sources = sources::start_all(config, &state.rules, &door, clock)?;
+    let statuses: Vec<_> = sources.iter().map(MqttSource::status).collect();
+    let ingest = Some(ingest_parts(config, &actors, statuses.clone()));
+    let perf = PerfActors::start(perf_parts(config, clock, ingest), &lifelines);
     state.open(Ready {
         readers,
         intake: Some(actors.intake.clone()),
         live: Some(actors.live.clone()),
-        sources: sources.iter().map(MqttSource::status).collect(),
+        sources: statuses,
+        perf: Some(perf.lines.clone()),
     });
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
-    let deaths = Some(deaths);
+    let (deaths, perf) = (Some(deaths), Some(perf));
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
-    Ok(Running { actors, deaths, sources, checkpointer, demo })
+    Ok(Running { actors, perf, deaths, sources, checkpointer, demo })
+}
+
+fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
+    let options = OpenOptions {
+        has_regions: !config.channels.hash_regions.is_empty(),
+        metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
+        slow_write: config.database.slow_write,
+        ..OpenOptions::new(clock.clone())
+    };
+    let mut database = db::open(&config.db_path, &options)?;
+    let hidden = database.writer.deactivate_observers(&config.ingest.observer_blacklist)?;
+    if hidden > 0 {
+        tracing::info!(hidden, "observers of the blacklist are no longer shown");
+    }
+    tell_report(&database.report);
+    Ok(database)
+}
+
+fn perf_parts(config: &Config, clock: &Clock, ingest: Option<IngestParts>) -> PerfParts {
+    let folder = config.db_path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    PerfParts {
+        proc: Proc::of_system(folder.unwrap_or(Path::new("."))),
+        stats_path: config.stats_path.clone(),
+        ingest,
+        clock: clock.clone(),
+    }
+}
+
+fn ingest_parts(config: &Config, actors: &Actors, sources: Vec<Arc<SourceStatus>>) -> IngestParts {
+    IngestParts {
+        totals: Arc::clone(&actors.totals),
+        sources,
+        shares: Arc::clone(&actors.ledger) as _,
+        is_serving: config.role == Role::All,
+    }
 }
 
 /// Names the file in what went wrong with it.
@@ -242,12 +299,17 @@ impl Running {
     /// Stops in order (decision 13).
     async fn stop(self) -> Result<(), DbError> {
         let _demo_folder = self.demo.map(RunningDemo::stop);
+        if let Some(actors) = &self.actors {
+            actors.drain(self.sources, STOP_STEP).await;
+        }
+        // Before the writer closes: both would want to checkpoint.
+        self.checkpointer.map(Checkpointer::stop);
         let closed = match self.actors {
-            Some(actors) => actors.stop(self.sources, STOP_STEP).await,
+            Some(actors) => actors.close(STOP_STEP).await,
             None => Ok(()),
         };
-        if let Some(checkpointer) = self.checkpointer {
-            checkpointer.stop();
+        if let Some(perf) = self.perf {
+            perf.stop(STOP_STEP).await;
         }
         closed
     }

@@ -1,18 +1,23 @@
 //! Thin actix shells, each the sole owner of one thing. Everything clever is a plain function in
 //! another module; actix (the actor crate) appears in this folder only.
 //!
-//! Who may ask whom (decision 6): `web → Intake, Live, Backfill`; `MqttSource → Intake`;
-//! `Intake → Writer`; `Backfill → Writer`. The Writer tells, it never asks.
+//! Who may ask whom (decision 6): `web → Intake, Live, Backfill, Cache, IoSampler`;
+//! `MqttSource → Intake`; `Intake → Writer`; `Backfill → Writer`. The Writer, `IoSampler` and
+//! `StatsFile` tell, they never ask.
 
 pub mod backfill;
+pub mod cache;
 pub mod delivery;
 pub mod intake;
+pub mod io_sampler;
 pub mod lifeline;
 pub mod line;
 pub mod live;
 mod live_text;
 pub mod mqtt_source;
+pub mod perf;
 pub mod sources;
+pub mod stats_file;
 pub mod writer;
 
 use std::sync::Arc;
@@ -20,10 +25,9 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use actix::{Actor, Arbiter};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
-use self::backfill::{Backfill, Begin, Quiesce};
+use self::backfill::{Backfill, Begin, Quiesce, Signals};
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
@@ -31,8 +35,10 @@ use self::live::{EndFeeds, Live};
 use self::mqtt_source::MqttSource;
 use self::writer::{Close, WriteTotals, Writer};
 use crate::clock::Clock;
+use crate::db::pages::PageGauge;
 use crate::db::{DbError, WriteConnection};
 use crate::perf::intake::IntakeGauge;
+use crate::perf::ledger::Ledger;
 
 /// Open asks of web handlers at one actor; more are answered 503.
 const WEB_ROOM: usize = 1_024;
@@ -57,6 +63,10 @@ pub struct Actors {
     pub gauge: Arc<IntakeGauge>,
     /// What was written since the start.
     pub totals: Arc<WriteTotals>,
+    /// What each source of writes has cost.
+    pub ledger: Arc<Ledger>,
+    /// How the writer's page cache does.
+    pub pages: Arc<PageGauge>,
     /// Live texts that clients lost since the start.
     pub live_dropped: Arc<AtomicU64>,
     writer: Line<Writer>,
@@ -74,14 +84,16 @@ pub struct ActorParts {
     pub intake_capacity: usize,
     /// The time.
     pub clock: Clock,
+    /// Where the news of deaths goes.
+    pub lifelines: Lifelines,
 }
 
 impl Actors {
-    /// Starts all of them; the names of those that die arrive at the receiver.
-    pub fn start(parts: ActorParts) -> (Self, UnboundedReceiver<&'static str>) {
-        let (lifelines, deaths) = Lifelines::new();
-        let ActorParts { connection, pending, intake_capacity, clock } = parts;
+    /// Starts all of them.
+    pub fn start(parts: ActorParts) -> Self {
+        let ActorParts { connection, pending, intake_capacity, clock, lifelines } = parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
+        let (ledger, pages) = (connection.ledger(), connection.pages());
         let (totals, live_dropped) = (Arc::default(), Arc::default());
 
         let live_arbiter = Arbiter::new();
@@ -96,26 +108,28 @@ impl Actors {
         let writer = Line::new(writer, WRITER_ROOM, WRITER_DEADLINE);
 
         let lifeline = lifelines.attach("intake");
+        let signals = Signals { gauge: Arc::clone(&gauge), clock: clock.clone() };
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 
         let lifeline = lifelines.attach("backfill");
-        let backfill = Backfill::new(writer.clone(), Arc::clone(&gauge), pending, lifeline);
+        let backfill = Backfill::new(writer.clone(), signals, pending, lifeline);
         let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
 
-        let actors = Self {
+        Self {
             intake,
             live,
             backfill,
             door,
             gauge,
             totals,
+            ledger,
+            pages,
             live_dropped,
             writer,
             writer_arbiter,
             live_arbiter,
-        };
-        (actors, deaths)
+        }
     }
 
     /// Lets migrations start.
@@ -132,12 +146,9 @@ impl Actors {
         }
     }
 
-    /// Stops in order: sources, Intake, Backfill, Writer. Each step may take `step`; what is not
+    /// Stops in order what writes: sources, Intake, Backfill. Each step may take `step`; what is not
     /// committed then was never acknowledged.
-    ///
-    /// # Errors
-    /// The last checkpoint failed; the WAL holds everything and the next start reads it.
-    pub async fn stop(self, sources: Vec<MqttSource>, step: Duration) -> Result<(), DbError> {
+    pub async fn drain(&self, sources: Vec<MqttSource>, step: Duration) {
         // Sources wait for receipts, which Intake gives: it must still commit meanwhile.
         let open: u32 = futures_util::future::join_all(sources.into_iter().map(|s| s.stop(step)))
             .await
@@ -146,11 +157,21 @@ impl Actors {
         if open > 0 {
             tracing::warn!(open, "messages stay with the brokers, they come again");
         }
-        if timeout(step, self.intake.ask(Drain)).await.is_err() {
-            tracing::error!("what waits in the ingest queue could not be committed in time");
+        let is_drained = matches!(timeout(step, self.intake.ask(Drain)).await, Ok(Ok(())));
+        let lost = self.gauge.depth();
+        if !is_drained || lost > 0 {
+            tracing::error!(lost, "what waits in the ingest queue could not be committed in time");
         }
         // An error means that it is gone already: nothing is outstanding then.
         let _ = timeout(step, self.backfill.peek::<_, DbError>(Quiesce)).await;
+    }
+
+    /// Closes the writer, which makes the last checkpoint. To be called after
+    /// [`Actors::drain`] and when the checkpointer has stopped.
+    ///
+    /// # Errors
+    /// The last checkpoint failed; the WAL holds everything and the next start reads it.
+    pub async fn close(self, step: Duration) -> Result<(), DbError> {
         let closed = match timeout(step, self.writer.ask(Close)).await {
             Ok(Err(AskError::Refused(error))) => Err(error),
             Ok(_) => Ok(()),

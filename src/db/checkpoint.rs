@@ -4,7 +4,7 @@
 //! | when | what it does |
 //! |---|---|
 //! | 1000 pages of debt, or any debt and nobody writes | `PASSIVE`: waits for nobody, makes nobody wait |
-//! | the WAL is long and writers never leave it a gap | `RESTART`, waiting 50 ms at most |
+//! | the WAL is long, almost all of it is in the database, and writers leave it no gap | `RESTART`, waiting 10 ms at most, once a second |
 //! | nobody writes and the file is above 64 MB | `TRUNCATE`, waiting 50 ms at most |
 //!
 //! The last checkpoint is [`WriteConnection::close`](super::WriteConnection::close)'s, after this
@@ -22,6 +22,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DbError, Doing};
 use crate::clock::Clock;
+use crate::perf::ledger::{Ledger, Shares, Source, Work};
 
 /// When to do what.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct CheckpointOptions {
     pub file_bytes_max: u64,
     /// How long the WAL must not have grown to count as idle.
     pub idle_after: Duration,
+    /// Where its checkpoints are entered.
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 impl Default for CheckpointOptions {
@@ -43,6 +46,7 @@ impl Default for CheckpointOptions {
             log_pages_max: 8000,
             file_bytes_max: 64 << 20,
             idle_after: Duration::from_secs(2),
+            ledger: None,
         }
     }
 }
@@ -133,6 +137,13 @@ impl Checkpointer {
 const LOOK_WHILE_GROWING: Duration = Duration::from_millis(20);
 const LOOK_WHILE_QUIET: Duration = Duration::from_millis(250);
 const WAIT_MAX: Duration = Duration::from_millis(50);
+/// While it waits for readers, `RESTART` holds writers up: within their budget (decision 20).
+const RESTART_WAIT_MAX: Duration = Duration::from_millis(10);
+/// A reader that pins the WAL is not asked again at once; nor is a WAL that the next writer begins
+/// anew.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// What `RESTART` may still have to move itself, with writers held up.
+const RESTART_DEBT_PAGES_MAX: u32 = 256;
 
 /// The work, without the thread.
 struct Keeper {
@@ -143,6 +154,7 @@ struct Keeper {
     gauges: Arc<WalGauges>,
     log_pages: u32,
     grown_at: Duration,
+    restart_after: Duration,
     is_failing: bool,
 }
 
@@ -164,6 +176,7 @@ impl Keeper {
             gauges: Arc::default(),
             log_pages: 0,
             grown_at,
+            restart_after: Duration::ZERO,
             is_failing: false,
         };
         keeper.read_once()?;
@@ -208,15 +221,29 @@ impl Keeper {
         }
         let is_idle = now.saturating_sub(self.grown_at) >= self.limits.idle_after;
         let debt = log.saturating_sub(done);
-        if debt >= self.limits.debt_pages_max || (is_idle && debt > 0) {
+        let is_long = log > self.limits.log_pages_max && now >= self.restart_after;
+        if debt >= self.limits.debt_pages_max || ((is_idle || is_long) && debt > 0) {
             self.checkpoint(Mode::Passive)?;
         }
         if is_idle && self.gauges.file_bytes() > self.limits.file_bytes_max {
             self.checkpoint(Mode::Truncate)?;
-        } else if log > self.limits.log_pages_max {
-            self.checkpoint(Mode::Restart)?;
+        } else if is_long {
+            self.restart(now)?;
         }
         Ok(())
+    }
+
+    /// Asks writers for a gap, so that the WAL begins anew.
+    fn restart(&mut self, now: Duration) -> Result<(), DbError> {
+        const ACTION: &str = "choose how long a checkpoint waits";
+        if self.gauges.debt_pages().is_none_or(|debt| debt > RESTART_DEBT_PAGES_MAX) {
+            return Ok(());
+        }
+        self.conn.busy_timeout(RESTART_WAIT_MAX).doing(ACTION)?;
+        let done = self.checkpoint(Mode::Restart);
+        self.restart_after = now + RESTART_PAUSE;
+        self.conn.busy_timeout(WAIT_MAX).doing(ACTION)?;
+        done
     }
 
     /// Pages in the WAL and pages of them that are in the database.
@@ -245,17 +272,51 @@ impl Keeper {
 
     fn checkpoint(&mut self, mode: Mode) -> Result<(), DbError> {
         let started = self.clock.monotonic();
+        let debt_before = self.gauges.debt_pages();
         // The pragma tells the counts even if it was busy; the safe function drops them then.
         let counts = self
             .conn
             .query_row(mode.sql(), [], |row| Ok((row.get(1)?, row.get(2)?)))
-            .doing("move the WAL into the database")?;
+            .doing("move the WAL into the database");
         let hold = self.clock.monotonic().saturating_sub(started);
         let hold_us = u64::try_from(hold.as_micros()).unwrap_or(u64::MAX);
         self.gauges.last_hold_us.store(hold_us, Ordering::Relaxed);
+        self.enter(debt_before, &counts, hold);
+        let counts = counts?;
         self.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
         self.publish(counts);
         Ok(())
+    }
+}
+
+impl Keeper {
+    /// Enters a checkpoint in the ledger. A log that has become shorter was settled whole.
+    fn enter(
+        &self,
+        debt_before: Option<u32>,
+        counts: &Result<(i32, i32), DbError>,
+        hold: Duration,
+    ) {
+        let Some(ledger) = &self.limits.ledger else { return };
+        let mut shares = Shares::one(Source::Checkpoint, 0);
+        let debt_after = match counts {
+            Ok((log, done)) => u32::try_from(log - done).unwrap_or(0),
+            Err(_) => {
+                shares.add_error(Source::Checkpoint);
+                debt_before.unwrap_or(0)
+            }
+        };
+        let settled = debt_before.unwrap_or(0).saturating_sub(debt_after);
+        let work = Work {
+            component: Source::Checkpoint,
+            shares: shares.as_slice(),
+            transactions: 0,
+            wal_pages: Some(0),
+            checkpointed_pages: settled.into(),
+            wait: Duration::ZERO,
+            hold,
+        };
+        ledger.note(&work, self.clock.monotonic());
     }
 }
 
@@ -354,6 +415,27 @@ mod tests {
         assert!(bench.look().0 > 200);
         bench.write(4_000);
         assert!(bench.look().0 < 20, "written from the beginning of the WAL");
+    }
+
+    #[test]
+    fn a_reader_that_pins_a_long_wal_is_asked_once_a_second_only() {
+        // Each question holds writers up (decision 20).
+        let mut bench = bench(CheckpointOptions { log_pages_max: 10, ..Default::default() });
+        bench.write(60_000);
+        let reader = Connection::open(bench.writer.path()).unwrap();
+        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM dropped_packets").unwrap();
+        let checkpoints = |bench: &Bench| bench.keeper.gauges.checkpoints();
+        bench.look();
+        let before = checkpoints(&bench);
+        assert_eq!(before, 2, "it is moved, then writers are asked for a gap");
+        for _ in 0..5 {
+            bench.clock.advance_ms(20);
+            bench.look();
+        }
+        assert_eq!(checkpoints(&bench), before, "it was asked again at once");
+        bench.clock.advance_ms(1_000);
+        bench.look();
+        assert!(checkpoints(&bench) > before);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub mod lock;
 pub mod migrations;
 pub mod open;
 pub mod packets;
+pub mod pages;
+pub mod probe;
 pub mod reader;
 pub mod readers;
 pub mod schema;

@@ -1,3 +1,18 @@
-//! Telemetry maths and gauges; pure.
+//! Telemetry maths and gauges; pure, but for the two files that are told where to read and write:
+//! [`proc`] and [`stats_file`].
 
+pub mod anomaly;
+pub mod baseline;
+pub mod bodies;
+pub mod history;
+pub mod ingestor;
 pub mod intake;
+pub mod io;
+pub mod latency;
+pub mod ledger;
+pub mod proc;
+pub mod requests;
+pub mod signal;
+pub mod sqlite;
+pub mod stats_file;
+pub mod thresholds;

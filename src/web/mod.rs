@@ -16,9 +16,9 @@ pub mod packet_query;
 pub mod packet_rows;
 pub mod packets;
 pub mod params;
+pub mod perf;
 pub mod state;
 pub mod stats;
-pub mod timing;
 pub mod transport;
 
 use actix_web::body::MessageBody;
@@ -31,6 +31,8 @@ use crate::config::Role;
 
 pub use error::ApiError;
 pub use state::{AppState, BUILD, Ready, State};
+
+use crate::perf::requests::RouteId;
 
 /// One route.
 pub struct Endpoint {
@@ -54,6 +56,10 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/packets/observations", packets::observations),
         get("/api/packets/{id}", packets::detail),
         post("/api/decode", packet_post::decode_only),
+        get("/api/perf/io", perf::io),
+        get("/api/perf/history", perf::history),
+        get("/api/perf/write-sources", perf::write_sources),
+        get("/api/mqtt/status", perf::mqtt_status),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]
@@ -73,7 +79,7 @@ pub fn app(
 > {
     let is_gzip = state.config.compression.is_gzip;
     let serves = state.config.role != Role::Ingest;
-    let table = if serves { table() } else { table_of_ingest() };
+    let table = table_of(state.config.role);
     let fallback = if serves { web::to(assets::fallback) } else { web::to(nothing) };
     App::new()
         .app_data(state)
@@ -90,8 +96,34 @@ fn table_of_ingest() -> Vec<Endpoint> {
     vec![get("/healthz", health::healthz), get("/api/healthz", health::healthz)]
 }
 
+fn table_of(role: Role) -> Vec<Endpoint> {
+    if role == Role::Ingest { table_of_ingest() } else { table() }
+}
+
 /// Registers a table: a path that is there with another method is answered 405.
 fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
+    for (index, (path, endpoints)) in by_path(table).into_iter().enumerate() {
+        let allow = allowed(&endpoints);
+        let refuse =
+            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
+        let resource = web::resource(path).default_service(web::to(refuse));
+        let add =
+            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        let resource = resource.app_data(RouteId::of(index));
+        config.service(endpoints.into_iter().fold(resource, add));
+    }
+}
+
+async fn nothing() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found())
+}
+
+/// The paths of a role's table in its order, each once: times are counted by them.
+pub fn templates(role: Role) -> impl Iterator<Item = &'static str> {
+    by_path(table_of(role)).into_iter().map(|(path, _)| path)
+}
+
+fn by_path(table: Vec<Endpoint>) -> Vec<(&'static str, Vec<Endpoint>)> {
     let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
     for endpoint in table {
         match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
@@ -99,19 +131,7 @@ fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
             None => paths.push((endpoint.path, vec![endpoint])),
         }
     }
-    for (path, endpoints) in paths {
-        let allow = allowed(&endpoints);
-        let refuse =
-            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
-        let resource = web::resource(path).default_service(web::to(refuse));
-        let add =
-            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
-        config.service(endpoints.into_iter().fold(resource, add));
-    }
-}
-
-async fn nothing() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::not_found())
+    paths
 }
 
 fn allowed(endpoints: &[Endpoint]) -> &'static str {

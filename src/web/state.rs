@@ -10,16 +10,17 @@ use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
 use super::stats::Counted;
-use super::timing::Timings;
 use crate::actors::intake::Intake;
 use crate::actors::line::Line;
 use crate::actors::live::Live;
+use crate::actors::perf::PerfLines;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::migrations::MigrationStatus;
 use crate::db::{DbError, Reader, Readers};
 use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
+use crate::perf::requests::RequestStats;
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
@@ -64,6 +65,8 @@ pub struct Ready {
     pub live: Option<Line<Live>>,
     /// The brokers' counters and clocks.
     pub sources: Vec<Arc<SourceStatus>>,
+    /// What watches this process; `None` where nothing does.
+    pub perf: Option<PerfLines>,
 }
 
 /// What handlers share. It exists before the database is open: until then they answer 503.
@@ -75,7 +78,7 @@ pub struct AppState {
     /// Time; monotonic since the start of the process.
     pub clock: Clock,
     /// How long requests took.
-    pub timings: Timings,
+    pub requests: RequestStats,
     /// The start page or `index.html`, made once.
     pub(super) pages: super::assets::Pages,
     ready: OnceLock<Ready>,
@@ -89,9 +92,9 @@ impl AppState {
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
+            requests: RequestStats::new(clock.clone(), super::templates(config.role)),
             config,
             rules,
-            timings: Timings::new(clock.clone()),
             ready: OnceLock::new(),
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
             migrations: Fresh::new(HEALTH_TTL, clock.clone()),

@@ -5,6 +5,7 @@
 
 mod group;
 mod nodes;
+mod noted;
 mod observations;
 mod observers;
 mod others;
@@ -15,18 +16,22 @@ mod transmissions;
 
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::group::Group;
+pub(super) use self::noted::Done;
 use super::counters;
 use super::error::{DbError, Doing};
 use super::lock::WriterLock;
 use super::open::OpenOptions;
+use super::pages::PageMeter;
 use super::schema::DEDUP_INDEX;
 use super::upgrade;
 use crate::ingest::reception::Record;
+use crate::perf::ledger::{Ledger, Shares, Source};
 
 /// The only read-write connection of a process (the checkpointer's aside). It belongs to one
 /// thread at a time.
@@ -38,6 +43,10 @@ pub struct WriteConnection {
     tables: KnownTables,
     durability: Durability,
     data_version: Option<i64>,
+    last_ids: Option<(i64, i64)>,
+    meter: PageMeter,
+    ledger: Arc<Ledger>,
+    wait: Duration,
     _lock: WriterLock,
 }
 
@@ -158,8 +167,22 @@ impl WriteConnection {
         lock: WriterLock,
     ) -> Result<Self, DbError> {
         let tables = KnownTables::read(&conn)?;
-        let (options, durability, data_version) = (options.clone(), Durability::Normal, None);
-        Ok(Self { conn, options, path, tables, durability, data_version, _lock: lock })
+        let page_bytes = conn
+            .pragma_query_value(None, "page_size", |row| row.get(0))
+            .doing("read the size of a page")?;
+        Ok(Self {
+            meter: PageMeter::new(&conn, Arc::default()),
+            ledger: Arc::new(Ledger::new(page_bytes)),
+            wait: Duration::ZERO,
+            conn,
+            options: options.clone(),
+            path,
+            tables,
+            durability: Durability::Normal,
+            data_version: None,
+            last_ids: None,
+            _lock: lock,
+        })
     }
 
     /// The database file, links followed.
@@ -179,16 +202,24 @@ impl WriteConnection {
         if records.is_empty() {
             return Ok(Commit::default());
         }
-        self.set_durability(Durability::Full)?;
-        match self.commit_group(records, false) {
-            Err(error) if error.is_fault_of_record() => self.commit_group(records, true),
-            other => other,
-        }
+        let mut failed = Shares::group();
+        failed.add_error(group::source_of(&records[0]));
+        self.noted(Source::MqttHandler, failed, |writer| {
+            writer.set_durability(Durability::Full)?;
+            match writer.commit_group(records, false) {
+                Err(error) if error.is_fault_of_record() => writer.commit_group(records, true),
+                other => other,
+            }
+        })
     }
 
     /// `is_isolated`: each record behind a savepoint of its own, so that one that fails takes
     /// nothing with it. Slower, so only after a group has failed.
-    fn commit_group(&mut self, records: &[Record], is_isolated: bool) -> Result<Commit, DbError> {
+    fn commit_group(
+        &mut self,
+        records: &[Record],
+        is_isolated: bool,
+    ) -> Result<Done<Commit>, DbError> {
         let clock = &self.options.clock;
         let tx = self
             .conn
@@ -196,19 +227,39 @@ impl WriteConnection {
             .doing("begin a group of records")?;
         let (started, pages) = (clock.monotonic(), counters::pages_written(&tx));
         let version = data_version(&tx)?;
-        let is_foreign = self.data_version.is_some_and(|known| known != version);
-        if is_foreign {
+        if self.data_version.is_some_and(|known| known != version) {
             self.tables = KnownTables::read(&tx)?;
         }
+        let ids = last_ids(&tx)?;
+        let is_foreign = self.last_ids.is_some_and(|known| known != ids);
         let mut group = Group::new(&tx, &self.tables, &self.options);
         let outcomes = group.write_all(records, is_isolated)?;
-        let mut counts = group.counts;
+        let (mut counts, shares) = (group.counts, group.shares);
+        let ids = last_ids(&tx)?;
         tx.commit().doing("commit a group of records")?;
-        self.data_version = Some(version);
+        (self.data_version, self.last_ids) = (Some(version), Some(ids));
         counts.wal_commits = 1;
         counts.foreign_writes = u64::from(is_foreign);
         let hold = clock.monotonic().saturating_sub(started);
-        Ok(Commit { outcomes, counts, hold, wal_pages: counters::pages_since(&self.conn, pages) })
+        let wal_pages = counters::pages_since(&self.conn, pages);
+        Ok(Done { answer: Commit { outcomes, counts, hold, wal_pages }, shares, hold })
+    }
+
+    /// Hides observers that the operator has shut out (spec §3.2); a row stays, observations refer to
+    /// it. Returns how many were shown until now.
+    ///
+    /// # Errors
+    /// As in [`WriteConnection::commit`].
+    pub fn deactivate_observers(&mut self, blacklist: &[String]) -> Result<usize, DbError> {
+        let tx = self.conn.transaction().doing("hide observers")?;
+        let mut rows = 0;
+        for id in blacklist {
+            let sql = "UPDATE observers SET inactive = 1 \
+                       WHERE LOWER(TRIM(id)) = LOWER(TRIM(?1)) AND COALESCE(inactive, 0) = 0";
+            rows += tx.execute(sql, [id]).doing("hide an observer")?;
+        }
+        tx.commit().doing("hide observers")?;
+        Ok(rows)
     }
 
     /// Must be called outside a transaction: inside, SQLite ignores the pragma.
@@ -242,6 +293,17 @@ impl WriteConnection {
         self.conn.close().map_err(|(_, source)| source).doing("close the database")?;
         last
     }
+}
+
+/// The ids that were given last, to transmissions and observations. Nothing but the writer gives
+/// any: if they moved between two of its groups, another program writes (decision 10). The data
+/// version alone would not do, a checkpoint changes it too.
+fn last_ids(conn: &Connection) -> Result<(i64, i64), DbError> {
+    let sql = "SELECT COALESCE(MAX(seq) FILTER (WHERE name = 'transmissions'), 0), \
+               COALESCE(MAX(seq) FILTER (WHERE name = 'observations'), 0) FROM sqlite_sequence";
+    conn.prepare_cached(sql)
+        .and_then(|mut row| row.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+        .doing("look up the ids that were given last")
 }
 
 impl KnownTables {

@@ -39,7 +39,10 @@ impl Group<'_> {
         let first_seen = self.lower_first_seen(id, first_seen, heard)?;
         self.run(
             "raise the last_seen of a transmission",
-            "UPDATE transmissions SET last_seen = ?2 WHERE id = ?1 AND last_seen < ?2",
+            // 0 is not yet backfilled: the row must not seem to be older than what it holds.
+            "UPDATE transmissions SET last_seen = IIF(last_seen > 0, ?2, MAX(?2, COALESCE( \
+             (SELECT MAX(timestamp) FROM observations WHERE transmission_id = ?1), 0))) \
+             WHERE id = ?1 AND last_seen < ?2",
             params![id, heard.unix_s],
         )?;
         Ok(StoredTransmission { id, first_seen, known: Some(Box::new(known)) })
@@ -94,11 +97,13 @@ impl Group<'_> {
     }
 }
 
+/// An older database may hold NULL or something else in a text: a packet is not to be refused for
+/// what is stored.
 fn known_of(row: &Row<'_>) -> rusqlite::Result<(i64, String, KnownTransmission)> {
     let known = KnownTransmission {
         raw_hex: text(row, 2)?,
         route_type: integer(row, 3)?,
         decoded_json: text(row, 4)?,
     };
-    Ok((row.get(0)?, row.get(1)?, known))
+    Ok((row.get(0)?, text(row, 1)?.unwrap_or_default(), known))
 }

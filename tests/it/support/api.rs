@@ -6,6 +6,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::{Bytes, Data};
+use corescope::actors::lifeline::Lifelines;
 use corescope::actors::{ActorParts, Actors};
 use corescope::clock::Clock;
 use corescope::config::{Config, Secret};
@@ -71,7 +72,7 @@ impl Api {
         let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
         let options = ReaderOptions { clock: clock.clone(), threads: 2, ..Default::default() };
         let readers = Readers::open(&path, options).unwrap();
-        state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
+        state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: None });
         Some(Self { state, clock, folder, database: Some(database), actors: None })
     }
 
@@ -86,14 +87,16 @@ impl Api {
         let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
         let options = ReaderOptions { clock: clock.clone(), threads: 2, ..Default::default() };
         let readers = Readers::open(&path, options).unwrap();
-        let (actors, _deaths) = Actors::start(ActorParts {
+        let (lifelines, _deaths) = Lifelines::new();
+        let actors = Actors::start(ActorParts {
             connection: database.writer,
             pending: Vec::new(),
             intake_capacity: 100,
             clock: clock.clone(),
+            lifelines,
         });
         let (intake, live) = (Some(actors.intake.clone()), Some(actors.live.clone()));
-        state.open(Ready { readers, intake, live, sources: Vec::new() });
+        state.open(Ready { readers, intake, live, sources: Vec::new(), perf: None });
         Some(Self { state, clock, folder, database: None, actors: Some(actors) })
     }
 
