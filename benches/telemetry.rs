@@ -98,6 +98,15 @@ fn look_hit_one_stat(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| watcher.look(NOW_S * 1_000).unwrap());
 }
 
+/// What of that is the kernel's.
+#[divan::bench]
+fn one_stat_alone(bencher: Bencher<'_, '_>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stats.json");
+    publish(&path, &text()).unwrap();
+    bencher.bench_local(|| std::fs::symlink_metadata(black_box(&path)).unwrap());
+}
+
 /// A foreign file that has changed: stat, open, read, the two fields, one copy of the text.
 #[divan::bench]
 fn look_miss_changed_file(bencher: Bencher<'_, '_>) {

@@ -19,15 +19,16 @@ use tokio::task::JoinHandle;
 
 use crate::actors::delivery::IntakeDoor;
 use crate::actors::lifeline::Lifelines;
+use crate::actors::loop_monitor::LoopMonitor;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
-use crate::actors::perf::{IngestParts, PerfActors, PerfParts};
+use crate::actors::perf::{EVERY, IngestParts, PerfActors, PerfParts};
 use crate::actors::{ActorParts, Actors, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
+use crate::db::probe::SqliteProbe;
 use crate::db::{self, Database, DbError, OpenOptions, ReaderOptions, Readers};
 use crate::ingest::Rules;
-use crate::ingest::source_status::SourceStatus;
 use crate::perf::proc::Proc;
 use crate::sim::demo::{Demo, RunningDemo};
 use crate::web::{self, AppState, Ready};
@@ -104,6 +105,7 @@ impl Application {
         let (address, server) = listen(state.clone())?;
         let handle = server.handle();
         let server_ended = tokio::spawn(server);
+        LoopMonitor::watch(Arc::clone(&state.loop_lag), state.clock.clone());
         match start(&state, demo) {
             Ok(running) => Ok(Self { address, server: handle, server_ended, running }),
             Err(error) => {
@@ -185,7 +187,7 @@ fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
     let (config, clock) = (&state.config, &state.clock);
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
-    let perf = PerfActors::start(perf_parts(config, clock, None), &lifelines);
+    let perf = PerfActors::start(perf_parts(state, &readers, None), &lifelines);
     let lines = Some(perf.lines.clone());
     state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
     Ok(Running { perf: Some(perf), deaths: Some(deaths), ..Running::default() })
@@ -195,11 +197,7 @@ fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
 fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
     let (config, clock) = (&state.config, &state.clock);
     let database = open_database(config, clock).map_err(unusable(config))?;
-    let path = database.writer.path();
-    let ledger = Some(database.writer.ledger());
-    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
-    let checkpointer =
-        Checkpointer::start(path, options, clock.clone()).map_err(unusable(config))?;
+    let checkpointer = start_checkpointer(&database, clock).map_err(unusable(config))?;
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
     let actors = Actors::start(ActorParts {
@@ -211,20 +209,29 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
     });
     let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
     let sources = sources::start_all(config, &state.rules, &door, clock)?;
-    let statuses: Vec<_> = sources.iter().map(MqttSource::status).collect();
-    let ingest = Some(ingest_parts(config, &actors, statuses.clone()));
-    let perf = PerfActors::start(perf_parts(config, clock, ingest), &lifelines);
+    let ingest = IngestParts {
+        write_side: actors.write_side(checkpointer.gauges()),
+        sources: sources.iter().map(MqttSource::status).collect(),
+        is_serving: config.role == Role::All,
+    };
+    let perf = PerfActors::start(perf_parts(state, &readers, Some(ingest)), &lifelines);
     state.open(Ready {
         readers,
         intake: Some(actors.intake.clone()),
         live: Some(actors.live.clone()),
-        sources: statuses,
+        sources: sources.iter().map(MqttSource::status).collect(),
         perf: Some(perf.lines.clone()),
     });
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
     let (deaths, perf) = (Some(deaths), Some(perf));
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
     Ok(Running { actors, perf, deaths, sources, checkpointer, demo })
+}
+
+fn start_checkpointer(database: &Database, clock: &Clock) -> Result<Checkpointer, DbError> {
+    let ledger = Some(database.writer.ledger());
+    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
+    Checkpointer::start(database.writer.path(), options, clock.clone())
 }
 
 fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
@@ -243,22 +250,27 @@ fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
     Ok(database)
 }
 
-fn perf_parts(config: &Config, clock: &Clock, ingest: Option<IngestParts>) -> PerfParts {
+fn perf_parts(state: &AppState, readers: &Readers, ingest: Option<IngestParts>) -> PerfParts {
+    let config = &state.config;
+    let probe = SqliteProbe::new(readers.clone(), &config.db_path);
+    let probe = match &ingest {
+        Some(IngestParts { write_side, .. }) => {
+            probe.beside_writer(&write_side.pages, &write_side.wal)
+        }
+        None => probe,
+    };
     let folder = config.db_path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut normals_path = config.db_path.clone().into_os_string();
+    normals_path.push(format!(".normals-{}.json", config.role.as_str()));
     PerfParts {
         proc: Proc::of_system(folder.unwrap_or(Path::new("."))),
         stats_path: config.stats_path.clone(),
         ingest,
-        clock: clock.clone(),
-    }
-}
-
-fn ingest_parts(config: &Config, actors: &Actors, sources: Vec<Arc<SourceStatus>>) -> IngestParts {
-    IngestParts {
-        totals: Arc::clone(&actors.totals),
-        sources,
-        shares: Arc::clone(&actors.ledger) as _,
-        is_serving: config.role == Role::All,
+        probe,
+        loop_lag: Arc::clone(&state.loop_lag),
+        normals_path: normals_path.into(),
+        clock: state.clock.clone(),
+        every: Some(EVERY),
     }
 }
 

@@ -24,6 +24,7 @@ use crate::mesh::go_json;
 use crate::perf::bodies::{self, Stats};
 use crate::perf::ingestor::{FRESH_MS, Freshness, Look};
 use crate::perf::io::IoSample;
+use crate::perf::ledger::Ledger;
 use crate::perf::signal::{NoValue, Signal};
 
 /// Peeks are bounded by their askers' line; the rest is two messages a second.
@@ -35,6 +36,7 @@ const SUBJECTS: usize = 3;
 pub struct Cache {
     io: Option<Arc<IoSample>>,
     look: Look,
+    ledger: Option<Arc<Ledger>>,
     /// When the look first found what it finds now, and when it was told last.
     look_since_ms: i64,
     looked_at: Option<Duration>,
@@ -77,7 +79,8 @@ impl Cache {
     pub fn new(clock: Clock, lifeline: Lifeline) -> Self {
         Self {
             io: None,
-            look: Look::Missing,
+            look: Look::NotYet,
+            ledger: None,
             look_since_ms: clock.now_ms(),
             looked_at: None,
             told: 0,
@@ -85,6 +88,12 @@ impl Cache {
             clock,
             _lifeline: lifeline,
         }
+    }
+
+    /// Shows this write ledger beside the stats.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Option<Arc<Ledger>>) -> Self {
+        Self { ledger, ..self }
     }
 
     /// Takes what the latest look at the stats found.
@@ -124,7 +133,7 @@ impl Cache {
     fn key(&self, now_ms: i64, now: Duration) -> Key {
         let freshness = match &self.look {
             Look::Stats(stats) => Some(stats.freshness(now_ms)),
-            Look::Missing | Look::Unreadable(_) => None,
+            Look::NotYet | Look::Missing | Look::Unreadable(_) => None,
         };
         let fresh_for = Duration::from_millis(FRESH_MS.unsigned_abs());
         let is_fresh = |io: &Arc<IoSample>| now.saturating_sub(io.at.monotonic) <= fresh_for;
@@ -135,7 +144,10 @@ impl Cache {
         let stats = Stats { look: &self.look, since_ms: self.look_since_ms, now_ms };
         match subject {
             Subject::Io => body_of(&bodies::io(self.own(is_io_fresh), &stats)),
-            Subject::WriteSources => body_of(&bodies::write_sources(&stats)),
+            Subject::WriteSources => {
+                let ledger = self.ledger.as_ref().map(|ledger| ledger.snapshot());
+                body_of(&bodies::write_sources(&stats, ledger))
+            }
             Subject::MqttStatus => body_of(&bodies::mqtt_status(&stats)),
         }
     }

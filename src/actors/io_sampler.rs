@@ -30,32 +30,36 @@ const THREAD_NAME: &CStr = c"io-sampler";
 pub struct IoSampler {
     meter: IoMeter,
     history: History,
-    proc: Proc,
-    latest: Arc<LatestIo>,
-    cache: Line<Cache>,
-    clock: Clock,
-    every: Option<Duration>,
+    parts: SamplerParts,
+}
+
+/// What it needs.
+pub struct SamplerParts {
+    /// Where to read.
+    pub proc: Proc,
+    /// Where the latest sample is left for those who do not ask.
+    pub latest: Arc<LatestIo>,
+    /// Whom to tell.
+    pub cache: Line<Cache>,
+    /// The time.
+    pub clock: Clock,
+    /// How often; `None` only when it is told to.
+    pub every: Option<Duration>,
 }
 
 impl IoSampler {
-    /// Makes the actor. It samples `every` so often, or only when it is told to.
-    pub fn new(
-        proc: Proc,
-        latest: Arc<LatestIo>,
-        cache: Line<Cache>,
-        clock: Clock,
-        every: Option<Duration>,
-    ) -> Self {
-        let history = History::new(series_names());
-        Self { meter: IoMeter::default(), history, proc, latest, cache, clock, every }
+    /// Makes the actor.
+    pub fn new(parts: SamplerParts) -> Self {
+        Self { meter: IoMeter::default(), history: History::new(series_names()), parts }
     }
 
     fn take_sample(&mut self) {
-        let at = Moment { unix_ms: self.clock.now_ms(), monotonic: self.clock.monotonic() };
-        let sample = Arc::new(self.meter.measure(self.proc.read(), at));
+        let SamplerParts { proc, latest, cache, clock, .. } = &self.parts;
+        let at = Moment { unix_ms: clock.now_ms(), monotonic: clock.monotonic() };
+        let sample = Arc::new(self.meter.measure(proc.read(), at));
         self.history.push(at, series_values(&sample));
-        self.latest.store(Some(Arc::clone(&sample)));
-        if !self.cache.tell(ShowIo(sample)) {
+        latest.store(Some(Arc::clone(&sample)));
+        if !cache.tell(ShowIo(sample)) {
             tracing::debug!("the cache was not told a sample");
         }
     }
@@ -99,7 +103,7 @@ impl Actor for IoSampler {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX_CAPACITY);
         let _ = rustix::thread::set_name(THREAD_NAME);
-        if self.every.is_some() {
+        if self.parts.every.is_some() {
             ctx.notify_later(TakeSample, Duration::ZERO);
         }
     }
@@ -115,7 +119,7 @@ impl Handler<TakeSample> for IoSampler {
 
     fn handle(&mut self, _: TakeSample, ctx: &mut Context<Self>) {
         self.take_sample();
-        if let Some(every) = self.every {
+        if let Some(every) = self.parts.every {
             ctx.notify_later(TakeSample, every);
         }
     }
@@ -130,7 +134,7 @@ impl Handler<PeekIo> for IoSampler {
     type Result = MessageResult<PeekIo>;
 
     fn handle(&mut self, _: PeekIo, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.latest.load_full())
+        MessageResult(self.parts.latest.load_full())
     }
 }
 

@@ -145,9 +145,9 @@ mod tests {
     fn reception(raw_hex: &str, payload_type: u8, decoded_json: &str) -> Record {
         Record::Packet(Box::new(PacketReception {
             heard_at_s: 1,
-            received_at_s: None,
             observer: ObserverSeen { id: "o".into(), name: Some("<n>".into()), iata: None },
             naive_clock_skew_s: None,
+            received_at_s: None,
             transmission: NewTransmission {
                 hash: "h".into(),
                 raw_hex: raw_hex.into(),

@@ -14,10 +14,12 @@ pub mod lifeline;
 pub mod line;
 pub mod live;
 mod live_text;
+pub mod loop_monitor;
 pub mod mqtt_source;
 pub mod perf;
 pub mod sources;
 pub mod stats_file;
+pub mod vitals;
 pub mod writer;
 
 use std::sync::Arc;
@@ -33,10 +35,11 @@ use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
 use self::live::{EndFeeds, Live};
 use self::mqtt_source::MqttSource;
+use self::vitals::WriteSide;
 use self::writer::{Close, WriteTotals, Writer};
 use crate::clock::Clock;
 use crate::db::pages::PageGauge;
-use crate::db::{DbError, WriteConnection};
+use crate::db::{DbError, WalGauges, WriteConnection};
 use crate::perf::intake::IntakeGauge;
 use crate::perf::ledger::Ledger;
 
@@ -136,6 +139,18 @@ impl Actors {
     pub fn begin_backfill(&self) {
         if !self.backfill.tell(Begin) {
             tracing::error!("migrations were not started");
+        }
+    }
+
+    /// Returns what it counts, with `wal` from its checkpointer.
+    pub fn write_side(&self, wal: Arc<WalGauges>) -> WriteSide {
+        WriteSide {
+            gauge: Arc::clone(&self.gauge),
+            totals: Arc::clone(&self.totals),
+            ledger: Arc::clone(&self.ledger),
+            pages: Arc::clone(&self.pages),
+            wal,
+            live_dropped: Arc::clone(&self.live_dropped),
         }
     }
 

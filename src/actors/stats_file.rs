@@ -11,12 +11,14 @@
 //! It tells the Cache what it published or found. A failure is logged once until it changes and
 //! never ends anything.
 
+use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, MessageResult};
+use arc_swap::ArcSwap;
 
 use super::cache::{Cache, ShowStats};
 use super::line::Line;
@@ -27,8 +29,8 @@ use crate::ingest::source_status::{SourceSnapshot, SourceStatus};
 use crate::perf::ingestor::{FRESH_MS, IngestorStats, Look, Origin};
 use crate::perf::io::{IoRates, LatestIo};
 use crate::perf::stats_file::{
-    LookError, Looked, SourceLiveness, SourceRow, StatsFile as Content, Watcher, WriteCounters,
-    WriteShares, publish,
+    LookError, Looked, SourceIngest, SourceLiveness, SourceRow, StatsFile as Content, Watcher,
+    WriteCounters, WriteShares, publish,
 };
 
 const MAILBOX_CAPACITY: usize = 16;
@@ -38,6 +40,7 @@ const THREAD_NAME: &CStr = c"stats-file";
 pub struct StatsFile {
     work: Work,
     counts: StatsFileCounts,
+    latest: Arc<ArcSwap<Look>>,
     cache: Line<Cache>,
     clock: Clock,
     every: Option<Duration>,
@@ -65,7 +68,13 @@ pub struct StatsFileCounts {
 impl StatsFile {
     /// Makes the actor. It ticks `every` so often, or only when it is told to.
     pub fn new(work: Work, cache: Line<Cache>, clock: Clock, every: Option<Duration>) -> Self {
-        Self { work, counts: StatsFileCounts::default(), cache, clock, every }
+        let (counts, latest) = (StatsFileCounts::default(), ArcSwap::from_pointee(Look::NotYet));
+        Self { work, counts, latest: Arc::new(latest), cache, clock, every }
+    }
+
+    /// What the latest look found, to be read without asking.
+    pub fn latest(&self) -> Arc<ArcSwap<Look>> {
+        Arc::clone(&self.latest)
     }
 
     fn tick(&mut self) {
@@ -73,10 +82,11 @@ impl StatsFile {
             Work::Publish(publisher) => publisher.tick(&self.clock),
             Work::Watch(watcher) => watch(watcher, self.clock.now_ms()),
         };
-        if let Some(look) = look
-            && !self.cache.tell(ShowStats(look))
-        {
-            tracing::debug!("the cache was not told the stats");
+        if let Some(look) = look {
+            self.latest.store(Arc::new(look.clone()));
+            if !self.cache.tell(ShowStats(look)) {
+                tracing::debug!("the cache was not told the stats");
+            }
         }
         self.note(outcome);
     }
@@ -166,7 +176,7 @@ impl Publisher {
         let (content, inputs) = (&mut self.content, &self.inputs);
         content.stamp(now_s, inputs.rates(now));
         content.counters = counters_of(&inputs.totals.counts());
-        inputs.shares.fill(&mut content.backfill_updates, &mut content.writer_perf);
+        inputs.shares.fill(content);
         let mut sources: Vec<SourceSnapshot> =
             inputs.sources.iter().map(|source| source.snapshot(now_s)).collect();
         sources.sort_by(|a, b| a.name.cmp(&b.name));
@@ -221,6 +231,20 @@ fn liveness_of(source: &SourceSnapshot) -> SourceLiveness {
 }
 
 fn row_of(source: SourceSnapshot) -> SourceRow {
+    let named = |counts: BTreeMap<&'static str, u64>| {
+        counts.into_iter().map(|(reason, count)| (reason.to_owned(), count)).collect()
+    };
+    let ingest = SourceIngest {
+        health: source.health.to_owned(),
+        rejected: named(source.rejected),
+        ignored: named(source.ignored),
+        dropped: source.dropped,
+        dropped_since_unix: source.dropped_since_unix,
+        resumed: source.resumed,
+        acknowledged: source.acknowledged,
+        pending_receipts: source.pending_receipts,
+        lost_sessions: source.lost_sessions,
+    };
     let mut row = SourceRow {
         name: source.name,
         broker: source.broker,
@@ -233,6 +257,7 @@ fn row_of(source: SourceSnapshot) -> SourceRow {
         packets_total: source.packets_total,
         packets_last5m: source.packets_last5m,
         last_error: source.last_error.unwrap_or_default(),
+        ingest: Some(ingest),
     };
     // The file's mode is no reason to write a password into it (decision 29).
     row.mask();

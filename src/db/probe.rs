@@ -29,6 +29,12 @@ impl SqliteProbe {
         Self { readers, writer: None, wal: None, wal_path: wal_path.into() }
     }
 
+    /// Makes it a probe of a process that writes.
+    #[must_use]
+    pub fn beside_writer(self, writer: &Arc<PageGauge>, wal: &Arc<WalGauges>) -> Self {
+        Self { writer: Some(Arc::clone(writer)), wal: Some(Arc::clone(wal)), ..self }
+    }
+
     /// Takes one sample; what cannot be read is `None` in it. Waits for a reader as any query.
     pub async fn sample(&self) -> SqliteSample {
         // Before the probe's own read, which is no news.

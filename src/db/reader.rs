@@ -69,6 +69,11 @@ impl Reader {
         Ok(answer)
     }
 
+    /// When the running query is stopped; see the field.
+    pub(super) fn ends_at_us(&self) -> Arc<AtomicU64> {
+        self.ends_at_us.clone()
+    }
+
     /// Fails when the query has run for too long, as its statements do: for work between them.
     pub(super) fn check_deadline(&self, action: &'static str) -> Result<(), DbError> {
         if now_us(&self.clock) <= self.ends_at_us.load(Ordering::Relaxed) {
@@ -79,11 +84,6 @@ impl Reader {
             action,
             source: rusqlite::Error::SqliteFailure(interrupt, None),
         })
-    }
-
-    /// When the running query is stopped; see the field.
-    pub(super) fn ends_at_us(&self) -> Arc<AtomicU64> {
-        self.ends_at_us.clone()
     }
 
     /// How long a query may run.

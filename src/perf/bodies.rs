@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::ingestor::{Freshness, IngestorStats, Look, Origin};
 use super::io::{Component, IoRates, IoSample};
+use super::ledger::LedgerSnapshot;
 use super::proc::Pressure;
 use super::signal::{NoValue, Signal};
 use super::stats_file::{ComponentPerf, SourceRow, StatsFile};
@@ -61,6 +62,9 @@ impl<'a> Stats<'a> {
     pub fn status(&self) -> IngestorStatus {
         let first_found = Some(clock::iso_s(self.since_ms.div_euclid(1_000)));
         let (state, source, since, reason) = match self.look {
+            Look::NotYet => {
+                ("missing", None, first_found, Some("nothing has been looked at yet".to_owned()))
+            }
             Look::Missing => {
                 ("missing", None, first_found, Some("there is no stats file".to_owned()))
             }
@@ -182,43 +186,34 @@ struct WriteSourcesBody {
     sources: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     writer_perf: Option<BTreeMap<String, ComponentPerf>>,
+    /// `null` in a process that does not write.
+    ledger: Option<LedgerSnapshot>,
+    #[serde(rename = "ledgerReason", skip_serializing_if = "Option::is_none")]
+    ledger_reason: Option<&'static str>,
 }
 
 /// Returns the body of `/api/perf/write-sources`. Figures that are no longer fresh are shown with
 /// their time, and the status says so.
-pub fn write_sources(stats: &Stats<'_>) -> impl Serialize + use<> {
+pub fn write_sources(stats: &Stats<'_>, ledger: Option<LedgerSnapshot>) -> impl Serialize + use<> {
+    let ledger_reason = ledger.is_none().then_some("this process does not write");
     match decode(stats) {
         Ok(Some(file)) => WriteSourcesBody {
             ingestor_status: stats.status(),
-            sources: sources(&file),
+            sources: file.sources(),
             writer_perf: Some(file.writer_perf),
             sample_at: file.sampled_at,
+            ledger,
+            ledger_reason,
         },
         other => WriteSourcesBody {
             ingestor_status: other.err().unwrap_or_else(|| stats.status()),
             sample_at: String::new(),
             sources: BTreeMap::new(),
             writer_perf: None,
+            ledger,
+            ledger_reason,
         },
     }
-}
-
-fn sources(file: &StatsFile) -> BTreeMap<String, u64> {
-    let counters = &file.counters;
-    let fixed = [
-        ("tx_inserted", counters.tx_inserted),
-        ("tx_dupes", counters.tx_dupes),
-        ("obs_inserted", counters.obs_inserted),
-        ("node_upserts", counters.node_upserts),
-        ("observer_upserts", counters.observer_upserts),
-        ("write_errors", counters.write_errors),
-        ("sig_drops", counters.sig_drops),
-        ("walCommits", counters.wal_commits),
-        ("groupCommitFlushes", counters.group_commit_flushes),
-    ];
-    let fixed = fixed.into_iter().map(|(name, count)| (name.to_owned(), count));
-    let backfills = file.backfill_updates.iter();
-    fixed.chain(backfills.map(|(name, rows)| (format!("backfill_{name}"), *rows))).collect()
 }
 
 #[derive(Serialize)]

@@ -1,7 +1,6 @@
 //! What the stats file says, and whether it may still be believed: freshness is computed at each
 //! look, never stored (000-06, 000-14).
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -85,8 +84,8 @@ pub enum StatsError {
 
 #[derive(Deserialize)]
 struct Peek<'a> {
-    #[serde(borrow, rename = "sampledAt", default)]
-    sampled_at: Option<Cow<'a, str>>,
+    #[serde(rename = "sampledAt", default)]
+    sampled_at: Option<&'a str>,
     #[serde(borrow, rename = "procIO", default)]
     proc_io: Option<PeekIo<'a>>,
 }
@@ -100,8 +99,8 @@ struct PeekIo<'a> {
     cancelled_write_bytes_per_sec: f64,
     syscalls_read: f64,
     syscalls_write: f64,
-    #[serde(borrow, default)]
-    sampled_at: Option<Cow<'a, str>>,
+    #[serde(default)]
+    sampled_at: Option<&'a str>,
 }
 
 impl PeekIo<'_> {
@@ -123,8 +122,8 @@ impl IngestorStats {
     /// Every variant of [`StatsError`].
     pub fn peek(text: &[u8], origin: Origin, now_ms: i64) -> Result<Self, StatsError> {
         let peek: Peek<'_> = serde_json::from_slice(text).map_err(StatsError::Malformed)?;
-        let inner = peek.proc_io.as_ref().and_then(|io| io.sampled_at.as_deref());
-        let outer = peek.sampled_at.as_deref().filter(|text| !text.is_empty());
+        let inner = peek.proc_io.as_ref().and_then(|io| io.sampled_at);
+        let outer = peek.sampled_at.filter(|text| !text.is_empty());
         let sampled_at = outer.or(inner).ok_or(StatsError::Undated)?;
         let sampled_at_ms = clock::parse_utc_ms(sampled_at).ok_or(StatsError::BadTime)?;
         let rates = peek.proc_io.as_ref().map(PeekIo::rates);
@@ -153,7 +152,9 @@ impl IngestorStats {
 /// What the latest look at the stats found.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Look {
-    /// There is no file, or nothing has been looked at yet.
+    /// Nothing has been published or looked at yet.
+    NotYet,
+    /// There is no file.
     Missing,
     /// There is something that says nothing; why.
     Unreadable(Arc<str>),

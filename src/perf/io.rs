@@ -10,6 +10,7 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
 
+use super::ingestor::FRESH_MS;
 use super::proc::{IoCounters, Pressure, Reading, ThreadReading};
 use super::signal::{NoValue, Signal};
 
@@ -105,6 +106,11 @@ pub struct IoSample {
 pub type LatestIo = ArcSwapOption<IoSample>;
 
 impl IoSample {
+    /// Whether it says anything about `now`, a monotonic time.
+    pub fn is_fresh(&self, now: Duration) -> bool {
+        now.saturating_sub(self.at.monotonic) <= Duration::from_millis(FRESH_MS.unsigned_abs())
+    }
+
     /// Returns the rates of one component.
     pub fn component(&self, component: Component) -> Signal<IoRates> {
         self.components[component as usize]

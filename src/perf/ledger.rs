@@ -24,7 +24,7 @@ pub use self::shares::{Shares, apportion};
 pub use self::snapshot::{LedgerSnapshot, SourceRow, Sums, TotalsRow};
 pub use self::source::{Share, Source};
 use super::latency::Latency;
-use super::stats_file::{ComponentPerf, WriteShares};
+use super::stats_file::{StatsFile, WriteShares};
 
 /// A longer wait for the writer counts as contention (spec §4.2, strict).
 pub const CONTENTION: Duration = Duration::from_millis(100);
@@ -126,19 +126,12 @@ impl Ledger {
 
 /// For the stats file.
 impl WriteShares for Ledger {
-    fn fill(
-        &self,
-        backfills: &mut BTreeMap<String, u64>,
-        perf: &mut BTreeMap<String, ComponentPerf>,
-    ) {
+    fn fill(&self, content: &mut StatsFile) {
         let snapshot = self.snapshot();
-        backfills.clear();
-        for (source, sums) in &snapshot.sums {
-            if let Source::Backfill(name) = source {
-                backfills.insert((*name).to_owned(), sums.rows);
-            }
-        }
-        *perf = snapshot.components;
+        content.counters.wal_commits = snapshot.commits();
+        let updates = snapshot.backfill_updates().into_iter();
+        content.backfill_updates = updates.map(|(name, rows)| (name.to_owned(), rows)).collect();
+        content.writer_perf = snapshot.components;
     }
 }
 

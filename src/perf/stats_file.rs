@@ -150,6 +150,33 @@ pub struct SourceRow {
     /// Why there is no connection; absent when there is no reason.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub last_error: String,
+    /// What only we count; absent in a file of the original.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ingest: Option<SourceIngest>,
+}
+
+/// What became of a source's messages (decisions 1 to 4): nothing is lost unseen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct SourceIngest {
+    /// What the watchdog makes of it.
+    pub health: String,
+    /// Refused messages by reason.
+    pub rejected: BTreeMap<String, u64>,
+    /// Messages that are none of our business, by reason.
+    pub ignored: BTreeMap<String, u64>,
+    /// QoS 0 messages that did not fit into the ingest queue.
+    pub dropped: u64,
+    /// When the first of them was lost, Unix seconds.
+    pub dropped_since_unix: Option<i64>,
+    /// Messages that the broker had held and that carry their envelope's time.
+    pub resumed: u64,
+    /// QoS 1 messages acknowledged after their commit.
+    pub acknowledged: u64,
+    /// QoS 1 messages that wait for their commit.
+    pub pending_receipts: u64,
+    /// Times that the broker had forgotten our session: what it held is lost.
+    pub lost_sessions: u64,
 }
 
 impl SourceRow {
@@ -162,17 +189,13 @@ impl SourceRow {
 
 /// What the write ledger adds to each tick.
 pub trait WriteShares: Send + Sync {
-    /// Brings both maps up to date, keeping their entries: called once a second.
-    fn fill(
-        &self,
-        backfills: &mut BTreeMap<String, u64>,
-        perf: &mut BTreeMap<String, ComponentPerf>,
-    );
+    /// Brings commits, backfills and the writer's times up to date: called once a second.
+    fn fill(&self, content: &mut StatsFile);
 }
 
 /// Where there is no ledger.
 impl WriteShares for () {
-    fn fill(&self, _: &mut BTreeMap<String, u64>, _: &mut BTreeMap<String, ComponentPerf>) {}
+    fn fill(&self, _: &mut StatsFile) {}
 }
 
 impl StatsFile {
@@ -182,6 +205,25 @@ impl StatsFile {
     /// It is not of this shape.
     pub fn decode(text: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(text)
+    }
+
+    /// Returns all counters by the names of the API (spec §4.4).
+    pub fn sources(&self) -> BTreeMap<String, u64> {
+        let counters = &self.counters;
+        let fixed = [
+            ("tx_inserted", counters.tx_inserted),
+            ("tx_dupes", counters.tx_dupes),
+            ("obs_inserted", counters.obs_inserted),
+            ("node_upserts", counters.node_upserts),
+            ("observer_upserts", counters.observer_upserts),
+            ("write_errors", counters.write_errors),
+            ("sig_drops", counters.sig_drops),
+            ("walCommits", counters.wal_commits),
+            ("groupCommitFlushes", counters.group_commit_flushes),
+        ];
+        let fixed = fixed.into_iter().map(|(name, count)| (name.to_owned(), count));
+        let backfills = self.backfill_updates.iter();
+        fixed.chain(backfills.map(|(name, rows)| (format!("backfill_{name}"), *rows))).collect()
     }
 
     /// Dates the content: one reading of the clock for both times (000-17).

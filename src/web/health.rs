@@ -18,6 +18,7 @@ use super::stats::{Counted, ENGINE};
 use crate::actors::line::AskError;
 use crate::actors::live::CountClients;
 use crate::db::migrations::MigrationStatus;
+use crate::perf::lag::EventLoop;
 use crate::perf::requests::{SlowRequest, one_decimal};
 
 /// How long a probe waits for what it shows.
@@ -41,6 +42,7 @@ pub struct Health {
     /// As in `26h 5m`.
     uptime_human: String,
     memory: MemoryUse,
+    /// How late the thread of ingest and migrations woke.
     event_loop: EventLoop,
     cache: CacheUse,
     websocket: WebSocketUse,
@@ -58,28 +60,17 @@ struct MemoryUse {
     external: u64,
 }
 
-/// Pauses of a garbage collector: there is none, so there are none.
-#[derive(Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct EventLoop {
-    current_lag_ms: f64,
-    max_lag_ms: f64,
-    p50_ms: f64,
-    p95_ms: f64,
-    p99_ms: f64,
-}
-
 /// Answers that are kept for some seconds.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct CacheUse {
-    entries: u64,
-    hits: u64,
-    misses: u64,
-    stale_hits: u64,
-    recomputes: u64,
+pub struct CacheUse {
+    pub(super) entries: u64,
+    pub(super) hits: u64,
+    pub(super) misses: u64,
+    pub(super) stale_hits: u64,
+    pub(super) recomputes: u64,
     /// Percent.
-    hit_rate: f64,
+    pub(super) hit_rate: f64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -127,7 +118,7 @@ pub async fn health(state: State) -> JsonBody {
         uptime: state.clock.monotonic().as_secs(),
         uptime_human: uptime_human(state.clock.monotonic().as_secs()),
         memory: memory_use(),
-        event_loop: EventLoop::default(),
+        event_loop: state.loop_lag.event_loop(),
         cache: cache_use(&state),
         websocket: WebSocketUse { clients: count_clients(&state).await },
         packet_store: PacketStore {
@@ -154,7 +145,8 @@ fn memory_use() -> MemoryUse {
     }
 }
 
-fn cache_use(state: &AppState) -> CacheUse {
+/// Returns how kept answers do.
+pub(super) fn cache_use(state: &AppState) -> CacheUse {
     let (entries, hits, misses) = state.cache_counts();
     let asked = hits + misses;
     let share = if asked == 0 { 0.0 } else { hits as f64 / asked as f64 };
@@ -162,7 +154,8 @@ fn cache_use(state: &AppState) -> CacheUse {
     CacheUse { entries, hits, misses, stale_hits: 0, recomputes: misses, hit_rate }
 }
 
-async fn count_clients(state: &AppState) -> Option<usize> {
+/// Returns how many live feeds are open; `None` without a live feed.
+pub(super) async fn count_clients(state: &AppState) -> Option<usize> {
     let live = state.ready().ok()?.live.as_ref()?;
     let count: Result<usize, AskError<Infallible>> = live.peek(CountClients).await;
     count.ok()

@@ -10,6 +10,7 @@ pub mod health;
 pub mod json;
 mod live;
 pub mod memory;
+pub mod metrics;
 pub mod openapi;
 pub mod packet_post;
 pub mod packet_query;
@@ -17,6 +18,7 @@ pub mod packet_rows;
 pub mod packets;
 pub mod params;
 pub mod perf;
+pub mod perf_overview;
 pub mod state;
 pub mod stats;
 pub mod transport;
@@ -56,10 +58,15 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/packets/observations", packets::observations),
         get("/api/packets/{id}", packets::detail),
         post("/api/decode", packet_post::decode_only),
+        get("/api/perf", perf::overview),
         get("/api/perf/io", perf::io),
+        get("/api/perf/sqlite", perf::sqlite),
+        get("/api/perf/anomalies", perf::anomalies),
+        post("/api/perf/reset", perf::reset),
         get("/api/perf/history", perf::history),
         get("/api/perf/write-sources", perf::write_sources),
         get("/api/mqtt/status", perf::mqtt_status),
+        get("/metrics", metrics::metrics),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]
@@ -93,34 +100,20 @@ pub fn app(
 
 /// What a process answers that ingests only (decision 11).
 fn table_of_ingest() -> Vec<Endpoint> {
-    vec![get("/healthz", health::healthz), get("/api/healthz", health::healthz)]
+    vec![
+        get("/healthz", health::healthz),
+        get("/api/healthz", health::healthz),
+        get("/metrics", metrics::metrics),
+    ]
 }
 
 fn table_of(role: Role) -> Vec<Endpoint> {
     if role == Role::Ingest { table_of_ingest() } else { table() }
 }
 
-/// Registers a table: a path that is there with another method is answered 405.
-fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
-    for (index, (path, endpoints)) in by_path(table).into_iter().enumerate() {
-        let allow = allowed(&endpoints);
-        let refuse =
-            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
-        let resource = web::resource(path).default_service(web::to(refuse));
-        let add =
-            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
-        let resource = resource.app_data(RouteId::of(index));
-        config.service(endpoints.into_iter().fold(resource, add));
-    }
-}
-
-async fn nothing() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::not_found())
-}
-
-/// The paths of a role's table in its order, each once: times are counted by them.
-pub fn templates(role: Role) -> impl Iterator<Item = &'static str> {
-    by_path(table_of(role)).into_iter().map(|(path, _)| path)
+/// The paths of [`table`] in its order, each once: times are counted by them.
+pub fn templates() -> impl Iterator<Item = &'static str> {
+    by_path(table()).into_iter().map(|(path, _)| path)
 }
 
 fn by_path(table: Vec<Endpoint>) -> Vec<(&'static str, Vec<Endpoint>)> {
@@ -132,6 +125,27 @@ fn by_path(table: Vec<Endpoint>) -> Vec<(&'static str, Vec<Endpoint>)> {
         }
     }
     paths
+}
+
+/// Registers a table: a path that is there with another method is answered 405.
+fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
+    let templates: Vec<&str> = templates().collect();
+    for (path, endpoints) in by_path(table) {
+        let index = templates.iter().position(|template| *template == path);
+        let route = index.map_or(RouteId::UNMATCHED, RouteId::of);
+        let allow = allowed(&endpoints);
+        let refuse =
+            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
+        let resource = web::resource(path).default_service(web::to(refuse));
+        let add =
+            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        let resource = resource.app_data(route);
+        config.service(endpoints.into_iter().fold(resource, add));
+    }
+}
+
+async fn nothing() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found())
 }
 
 fn allowed(endpoints: &[Endpoint]) -> &'static str {

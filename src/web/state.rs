@@ -20,6 +20,7 @@ use crate::db::migrations::MigrationStatus;
 use crate::db::{DbError, Reader, Readers};
 use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
+use crate::perf::lag::LoopLag;
 use crate::perf::requests::RequestStats;
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
@@ -79,6 +80,8 @@ pub struct AppState {
     pub clock: Clock,
     /// How long requests took.
     pub requests: RequestStats,
+    /// How late the main arbiter wakes.
+    pub loop_lag: Arc<LoopLag>,
     /// The start page or `index.html`, made once.
     pub(super) pages: super::assets::Pages,
     ready: OnceLock<Ready>,
@@ -92,7 +95,8 @@ impl AppState {
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
-            requests: RequestStats::new(clock.clone(), super::templates(config.role)),
+            requests: RequestStats::new(clock.clone(), super::templates()),
+            loop_lag: Arc::default(),
             config,
             rules,
             ready: OnceLock::new(),

@@ -4,6 +4,7 @@
 mod api_lists;
 mod api_packet_detail;
 mod api_packets;
+mod api_perf;
 mod api_post;
 mod api_stats;
 mod api_transport;
@@ -25,6 +26,7 @@ mod mqtt_replay;
 mod openapi;
 mod perf;
 mod readers;
+mod rejects;
 mod seed;
 mod sim;
 mod support;

@@ -150,7 +150,7 @@ async fn the_figures_of_sqlite_are_those_of_this_database() {
     let mut probe = SqliteProbe::new(readers.clone(), writer.path());
     let alone = SqliteHistory::default().observe(clock.monotonic(), &probe.sample().await);
     assert_eq!(alone.writer_hit_rate.reason, Some("this process does not write"));
-    assert_eq!((alone.wal_pages.value, alone.oldest_read_ms), (None, 0.0));
+    assert_eq!((alone.wal_pages.value, alone.oldest_read_ms), (None, Some(0.0)));
 
     probe.writer = Some(writer.pages());
     let mut history = SqliteHistory::default();

@@ -115,8 +115,8 @@ impl<'g> Group<'g> {
     fn store_packet(&mut self, packet: &PacketReception) -> Result<StoredPacket, DbError> {
         let heard = HeardAt::new(packet.heard_at_s);
         let observer = self.resolve_observer(&packet.observer, &heard, true)?;
-        let heard = self.trusted_time(observer, packet)?.unwrap_or(heard);
         self.charge(Source::Observers);
+        let heard = self.trusted_time(observer, packet)?.unwrap_or(heard);
         let transmission = self.store_transmission(&packet.transmission, &heard)?;
         let observation =
             self.store_observation(transmission.id, observer, &packet.observation, &heard)?;

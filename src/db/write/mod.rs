@@ -251,15 +251,19 @@ impl WriteConnection {
     /// # Errors
     /// As in [`WriteConnection::commit`].
     pub fn deactivate_observers(&mut self, blacklist: &[String]) -> Result<usize, DbError> {
-        let tx = self.conn.transaction().doing("hide observers")?;
-        let mut rows = 0;
-        for id in blacklist {
-            let sql = "UPDATE observers SET inactive = 1 \
-                       WHERE LOWER(TRIM(id)) = LOWER(TRIM(?1)) AND COALESCE(inactive, 0) = 0";
-            rows += tx.execute(sql, [id]).doing("hide an observer")?;
-        }
-        tx.commit().doing("hide observers")?;
-        Ok(rows)
+        self.noted(Source::Observers, Shares::one(Source::Observers, 0), |writer| {
+            let clock = writer.options.clock.clone();
+            let tx = writer.conn.transaction().doing("hide observers")?;
+            let (started, mut rows) = (clock.monotonic(), 0);
+            for id in blacklist {
+                let sql = "UPDATE observers SET inactive = 1 WHERE LOWER(TRIM(id)) = \
+                           LOWER(TRIM(?1)) AND COALESCE(inactive, 0) = 0";
+                rows += tx.execute(sql, [id]).doing("hide an observer")?;
+            }
+            tx.commit().doing("hide observers")?;
+            let hold = clock.monotonic().saturating_sub(started);
+            Ok(Done { answer: rows, shares: Shares::one(Source::Observers, rows as u64), hold })
+        })
     }
 
     /// Must be called outside a transaction: inside, SQLite ignores the pragma.

@@ -62,6 +62,22 @@ pub struct LedgerSnapshot {
     pub sums: BTreeMap<Source, Sums>,
 }
 
+impl LedgerSnapshot {
+    /// Every transaction that was committed: the original's `walCommits` (001-04, HZ 17).
+    pub fn commits(&self) -> u64 {
+        self.totals.transactions
+    }
+
+    /// Rows that each migration has changed: the original's `backfillUpdates`, per row (001-05).
+    pub fn backfill_updates(&self) -> BTreeMap<&'static str, u64> {
+        let rows = |(source, sums): (&Source, &Sums)| match source {
+            Source::Backfill(name) => Some((*name, sums.rows)),
+            _ => None,
+        };
+        self.sums.iter().filter_map(rows).collect()
+    }
+}
+
 /// What one source has cost since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -83,9 +83,18 @@ async fn the_bodies_of_figures_that_nobody_renews() {
 }
 
 #[actix::test]
+async fn the_bodies_where_there_is_no_file() {
+    let clock = clock();
+    let cache = cache(&clock);
+    assert!(cache.tell(ShowIo(Arc::new(sample(&clock)))));
+    assert!(cache.tell(ShowStats(Look::Missing)));
+    check_all(&cache, "missing").await;
+}
+
+#[actix::test]
 async fn the_bodies_before_anything_is_known() {
     let cache = cache(&clock());
-    check_all(&cache, "missing").await;
+    check_all(&cache, "unknown").await;
 }
 
 #[actix::test]

@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use actix::Actor;
 use corescope::actors::cache::{Cache, Subject};
-use corescope::actors::io_sampler::{IoSampler, PeekIo, PeekIoHistory, TakeSample};
+use corescope::actors::io_sampler::{IoSampler, PeekIo, PeekIoHistory, SamplerParts, TakeSample};
 use corescope::actors::lifeline::Lifelines;
 use corescope::actors::line::{AskError, Line};
-use corescope::actors::perf::{IngestParts, PerfActors, PerfParts};
+use corescope::actors::perf::{EVERY, IngestParts, PerfActors, PerfParts};
 use corescope::actors::stats_file::{
     PeekStatsFile, PublishInputs, Publisher, StatsFile, StopStatsFile, Tick, Work,
 };
+use corescope::actors::vitals::WriteSide;
 use corescope::clock::Clock;
+use corescope::db::probe::SqliteProbe;
+use corescope::db::{self, Database, OpenOptions, ReaderOptions, Readers};
 use corescope::ingest::source_status::{Now, SourceStatus};
+use corescope::perf::intake::IntakeGauge;
 use corescope::perf::io::LatestIo;
 use corescope::perf::proc::Proc;
 use corescope::perf::stats_file::{StatsFile as Content, Watcher, publish};
@@ -31,8 +35,9 @@ fn sampler(
 ) -> (Line<IoSampler>, Arc<LatestIo>) {
     let latest = Arc::new(LatestIo::empty());
     let proc = Proc::at(kernel.root(), kernel.root());
-    let (gauge, cache) = (Arc::clone(&latest), cache.clone());
-    let sampler = IoSampler::new(proc, gauge, cache, clock.clone(), None);
+    let (gauge, cache, clock) = (Arc::clone(&latest), cache.clone(), clock.clone());
+    let parts = SamplerParts { proc, latest: gauge, cache, clock, every: None };
+    let sampler = IoSampler::new(parts);
     (Line::new(sampler.start(), 8, LINE), latest)
 }
 
@@ -278,24 +283,15 @@ async fn nothing_is_written_after_the_stop() {
 /// On the machine's own clock and kernel: they tick by themselves, and stop.
 #[actix::test]
 async fn the_actors_tick_by_themselves_and_stop() {
-    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let (folder, database) = empty_database(&clock);
     let path = folder.path().join("stats.json");
     let (lifelines, mut deaths) = Lifelines::new();
-    let ingest = IngestParts {
-        totals: Arc::default(),
-        sources: Vec::new(),
-        shares: Arc::new(()),
-        is_serving: true,
-    };
-    let parts = PerfParts {
-        proc: Proc::of_system(folder.path()),
-        stats_path: path.clone(),
-        ingest: Some(ingest),
-        clock: Clock::system(),
-    };
-    let perf = PerfActors::start(parts, &lifelines);
+    let perf = PerfActors::start(parts(&folder, &database, &clock), &lifelines);
     let deadline = tokio::time::Instant::now() + LINE;
-    while !path.exists() || perf.lines.latest_io.load().is_none() {
+    let lines = &perf.lines;
+    while !path.exists() || lines.latest_io.load().is_none() || lines.latest_vitals.load().is_none()
+    {
         assert!(tokio::time::Instant::now() < deadline, "nothing was published");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -304,4 +300,35 @@ async fn the_actors_tick_by_themselves_and_stop() {
     assert!(deaths.try_recv().is_err());
     perf.stop(LINE).await;
     assert_eq!(deaths.recv().await, Some("cache"), "the cache was left behind");
+    assert!(folder.path().join("normals.json").exists(), "what is normal was not saved");
+}
+
+fn empty_database(clock: &Clock) -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mesh.db");
+    let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
+    (folder, database)
+}
+
+fn parts(folder: &tempfile::TempDir, database: &Database, clock: &Clock) -> PerfParts {
+    let options = ReaderOptions { clock: clock.clone(), threads: 1, ..Default::default() };
+    let readers = Readers::open(database.writer.path(), options).unwrap();
+    let write_side = WriteSide {
+        gauge: Arc::new(IntakeGauge::new(1)),
+        totals: Arc::default(),
+        ledger: database.writer.ledger(),
+        pages: database.writer.pages(),
+        wal: Arc::default(),
+        live_dropped: Arc::default(),
+    };
+    PerfParts {
+        proc: Proc::of_system(folder.path()),
+        stats_path: folder.path().join("stats.json"),
+        ingest: Some(IngestParts { write_side, sources: Vec::new(), is_serving: true }),
+        probe: SqliteProbe::new(readers, database.writer.path()),
+        loop_lag: Arc::default(),
+        normals_path: folder.path().join("normals.json"),
+        clock: clock.clone(),
+        every: Some(EVERY),
+    }
 }

@@ -152,7 +152,9 @@ fn the_sums_of_the_ledger_are_the_totals_of_the_connection() {
     assert_eq!(all.wal_pages, witness.frames.load(Ordering::Relaxed), "frames of the WAL");
     assert_eq!(all.transactions, witness.commits.load(Ordering::Relaxed), "commits");
     let by_source = writer.ledger().snapshot().sums;
-    assert_eq!(by_source[&Source::Backfill("tx_last_seen")].rows, 240);
+    let snapshot = writer.ledger().snapshot();
+    assert_eq!(snapshot.backfill_updates()["tx_last_seen"], 240, "one a row");
+    assert_eq!(snapshot.commits(), all.transactions);
     for source in [Source::Packets, Source::Adverts, Source::Observers, Source::Metrics] {
         assert!(by_source[&source].rows > 0 && by_source[&source].wal_pages > 0, "{source}");
     }
