@@ -97,6 +97,8 @@ impl Group<'_> {
     }
 }
 
+/// An older database may hold NULL or something else in a text: a packet is not to be refused for
+/// what is stored.
 fn known_of(row: &Row<'_>) -> rusqlite::Result<(i64, String, KnownTransmission)> {
     let known = KnownTransmission {
         raw_hex: text(row, 2)?,
