@@ -1,3 +1,4 @@
 //! Telemetry maths and gauges; pure.
 
+pub mod backfill;
 pub mod intake;
