@@ -177,13 +177,16 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
     let options = OpenOptions {
         has_regions: !config.channels.hash_regions.is_empty(),
         metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
+        slow_write: config.database.slow_write,
         ..OpenOptions::new(clock.clone())
     };
     let database = db::open(&config.db_path, &options).map_err(unusable(config))?;
     tell_report(&database.report);
     let path = database.writer.path();
-    let checkpointer = Checkpointer::start(path, CheckpointOptions::default(), clock.clone())
-        .map_err(unusable(config))?;
+    let ledger = Some(database.writer.ledger());
+    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
+    let checkpointer =
+        Checkpointer::start(path, options, clock.clone()).map_err(unusable(config))?;
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (actors, deaths) = Actors::start(ActorParts {
         connection: database.writer,

@@ -22,6 +22,7 @@ use tokio::sync::Notify;
 use super::lifeline::Lifeline;
 use super::line::{AskError, Line};
 use super::writer::{RecordFailure, RunBatch, Writer};
+use crate::clock::Clock;
 use crate::db::DbError;
 use crate::db::migrations::{BatchReply, BatchRequest, BatchState};
 use crate::perf::intake::IntakeGauge;
@@ -35,7 +36,7 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
 /// The actor. See the module.
 pub struct Backfill {
     writer: Line<Writer>,
-    gauge: Arc<IntakeGauge>,
+    signals: Signals,
     /// Names still to do, the next one last.
     queue: Vec<&'static str>,
     is_running: bool,
@@ -44,18 +45,28 @@ pub struct Backfill {
     _lifeline: Lifeline,
 }
 
+/// What it reads without asking.
+#[derive(Clone)]
+pub struct Signals {
+    /// Whether receptions are being committed.
+    pub gauge: Arc<IntakeGauge>,
+    /// The time.
+    pub clock: Clock,
+}
+
 impl Backfill {
     /// Makes the actor with the names of the pending migrations, in the order they are to run.
     pub fn new(
         writer: Line<Writer>,
-        gauge: Arc<IntakeGauge>,
+        signals: Signals,
         mut pending: Vec<&'static str>,
         lifeline: Lifeline,
     ) -> Self {
         pending.reverse();
         let idle = Arc::new(Notify::new());
         let (is_running, is_quiescing) = (false, false);
-        Self { writer, gauge, queue: pending, is_running, is_quiescing, idle, _lifeline: lifeline }
+        let queue = pending;
+        Self { writer, signals, queue, is_running, is_quiescing, idle, _lifeline: lifeline }
     }
 
     /// Decides what follows an answered batch; `None` when the writer has ended.
@@ -165,11 +176,12 @@ impl Handler<NextBatch> for Backfill {
 
     fn handle(&mut self, _: NextBatch, ctx: &mut Context<Self>) {
         let Some(name) = self.queue.last().filter(|_| !self.is_quiescing) else { return };
-        if self.gauge.is_committing() {
+        if self.signals.gauge.is_committing() {
             ctx.notify_later(NextBatch, PAUSE_BUSY);
             return;
         }
-        let request = RunBatch(BatchRequest { name: (*name).to_owned(), rows_max: BATCH_ROWS });
+        let request = BatchRequest { name: (*name).to_owned(), rows_max: BATCH_ROWS };
+        let request = RunBatch { request, sent_at: self.signals.clock.monotonic() };
         let writer = self.writer.clone();
         self.is_running = true;
         let asked = async move { writer.ask(request).await }.into_actor(self);

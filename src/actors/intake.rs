@@ -290,7 +290,8 @@ async fn commit_patiently(
     }
     let mut pause = Duration::from_millis(100);
     loop {
-        match writer.ask(CommitReceptions { records: records.clone() }).await {
+        let sent_at = door.clock.monotonic();
+        match writer.ask(CommitReceptions { records: records.clone(), sent_at }).await {
             Ok(commit) => {
                 if door.gauge.end_stall() {
                     tracing::info!("receptions are committed again");

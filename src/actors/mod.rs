@@ -23,7 +23,7 @@ use actix::{Actor, Arbiter};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
-use self::backfill::{Backfill, Begin, Quiesce};
+use self::backfill::{Backfill, Begin, Quiesce, Signals};
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
@@ -31,8 +31,10 @@ use self::live::{EndFeeds, Live};
 use self::mqtt_source::MqttSource;
 use self::writer::{Close, WriteTotals, Writer};
 use crate::clock::Clock;
+use crate::db::pages::PageGauge;
 use crate::db::{DbError, WriteConnection};
 use crate::perf::intake::IntakeGauge;
+use crate::perf::ledger::Ledger;
 
 /// Open asks of web handlers at one actor; more are answered 503.
 const WEB_ROOM: usize = 1_024;
@@ -57,6 +59,10 @@ pub struct Actors {
     pub gauge: Arc<IntakeGauge>,
     /// What was written since the start.
     pub totals: Arc<WriteTotals>,
+    /// What each source of writes has cost.
+    pub ledger: Arc<Ledger>,
+    /// How the writer's page cache does.
+    pub pages: Arc<PageGauge>,
     /// Live texts that clients lost since the start.
     pub live_dropped: Arc<AtomicU64>,
     writer: Line<Writer>,
@@ -82,6 +88,7 @@ impl Actors {
         let (lifelines, deaths) = Lifelines::new();
         let ActorParts { connection, pending, intake_capacity, clock } = parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
+        let (ledger, pages) = (connection.ledger(), connection.pages());
         let (totals, live_dropped) = (Arc::default(), Arc::default());
 
         let live_arbiter = Arbiter::new();
@@ -96,11 +103,12 @@ impl Actors {
         let writer = Line::new(writer, WRITER_ROOM, WRITER_DEADLINE);
 
         let lifeline = lifelines.attach("intake");
+        let signals = Signals { gauge: Arc::clone(&gauge), clock: clock.clone() };
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 
         let lifeline = lifelines.attach("backfill");
-        let backfill = Backfill::new(writer.clone(), Arc::clone(&gauge), pending, lifeline);
+        let backfill = Backfill::new(writer.clone(), signals, pending, lifeline);
         let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
 
         let actors = Self {
@@ -110,6 +118,8 @@ impl Actors {
             door,
             gauge,
             totals,
+            ledger,
+            pages,
             live_dropped,
             writer,
             writer_arbiter,

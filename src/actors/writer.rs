@@ -14,6 +14,7 @@
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use actix::{Actor, ActorContext, Context, Handler, Message};
 
@@ -94,12 +95,15 @@ impl Actor for Writer {
 pub struct CommitReceptions {
     /// The records, in order.
     pub records: Arc<Vec<Record>>,
+    /// When it was handed over, by the clock of the database's options.
+    pub sent_at: Duration,
 }
 
 impl Handler<CommitReceptions> for Writer {
     type Result = Result<Commit, DbError>;
 
     fn handle(&mut self, message: CommitReceptions, _: &mut Context<Self>) -> Self::Result {
+        self.connection()?.note_sent(message.sent_at);
         self.commit(&message.records)
     }
 }
@@ -107,16 +111,23 @@ impl Handler<CommitReceptions> for Writer {
 /// Asks for one bounded step of one migration, in a transaction of its own.
 #[derive(Message)]
 #[rtype(result = "Result<BatchReply, DbError>")]
-pub struct RunBatch(pub BatchRequest);
+pub struct RunBatch {
+    /// Which step.
+    pub request: BatchRequest,
+    /// As in [`CommitReceptions`].
+    pub sent_at: Duration,
+}
 
 impl Handler<RunBatch> for Writer {
     type Result = Result<BatchReply, DbError>;
 
     fn handle(&mut self, message: RunBatch, _: &mut Context<Self>) -> Self::Result {
         let connection = self.connection()?;
+        connection.note_sent(message.sent_at);
+        let request = message.request;
         // A transaction that unwinds is rolled back by its own drop.
-        catch_unwind(AssertUnwindSafe(|| connection.run_batch(&message.0)))
-            .unwrap_or_else(|_| Err(DbError::Panicked { migration: message.0.name.clone() }))
+        catch_unwind(AssertUnwindSafe(|| connection.run_batch(&request)))
+            .unwrap_or_else(|_| Err(DbError::Panicked { migration: request.name.clone() }))
     }
 }
 

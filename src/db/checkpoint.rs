@@ -22,6 +22,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DbError, Doing};
 use crate::clock::Clock;
+use crate::perf::ledger::{Ledger, Shares, Source, Work};
 
 /// When to do what.
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct CheckpointOptions {
     pub file_bytes_max: u64,
     /// How long the WAL must not have grown to count as idle.
     pub idle_after: Duration,
+    /// Where its checkpoints are entered.
+    pub ledger: Option<Arc<Ledger>>,
 }
 
 impl Default for CheckpointOptions {
@@ -43,6 +46,7 @@ impl Default for CheckpointOptions {
             log_pages_max: 8000,
             file_bytes_max: 64 << 20,
             idle_after: Duration::from_secs(2),
+            ledger: None,
         }
     }
 }
@@ -245,17 +249,51 @@ impl Keeper {
 
     fn checkpoint(&mut self, mode: Mode) -> Result<(), DbError> {
         let started = self.clock.monotonic();
+        let debt_before = self.gauges.debt_pages();
         // The pragma tells the counts even if it was busy; the safe function drops them then.
         let counts = self
             .conn
             .query_row(mode.sql(), [], |row| Ok((row.get(1)?, row.get(2)?)))
-            .doing("move the WAL into the database")?;
+            .doing("move the WAL into the database");
         let hold = self.clock.monotonic().saturating_sub(started);
         let hold_us = u64::try_from(hold.as_micros()).unwrap_or(u64::MAX);
         self.gauges.last_hold_us.store(hold_us, Ordering::Relaxed);
+        self.enter(debt_before, &counts, hold);
+        let counts = counts?;
         self.gauges.checkpoints.fetch_add(1, Ordering::Relaxed);
         self.publish(counts);
         Ok(())
+    }
+}
+
+impl Keeper {
+    /// Enters a checkpoint in the ledger. A log that has become shorter was settled whole.
+    fn enter(
+        &self,
+        debt_before: Option<u32>,
+        counts: &Result<(i32, i32), DbError>,
+        hold: Duration,
+    ) {
+        let Some(ledger) = &self.limits.ledger else { return };
+        let mut shares = Shares::one(Source::Checkpoint, 0);
+        let debt_after = match counts {
+            Ok((log, done)) => u32::try_from(log - done).unwrap_or(0),
+            Err(_) => {
+                shares.add_error(Source::Checkpoint);
+                debt_before.unwrap_or(0)
+            }
+        };
+        let settled = debt_before.unwrap_or(0).saturating_sub(debt_after);
+        let work = Work {
+            component: Source::Checkpoint,
+            shares: shares.as_slice(),
+            transactions: 0,
+            wal_pages: Some(0),
+            checkpointed_pages: settled.into(),
+            wait: Duration::ZERO,
+            hold,
+        };
+        ledger.note(&work, self.clock.monotonic());
     }
 }
 

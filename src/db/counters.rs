@@ -18,6 +18,18 @@ pub struct CacheCounters {
     pub spills: u32,
 }
 
+impl CacheCounters {
+    /// Returns what was added since `earlier`.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            hits: self.hits.wrapping_sub(earlier.hits),
+            misses: self.misses.wrapping_sub(earlier.misses),
+            writes: self.writes.wrapping_sub(earlier.writes),
+            spills: self.spills.wrapping_sub(earlier.spills),
+        }
+    }
+}
+
 /// Reads the counters; `None` if the library refuses.
 pub fn read(conn: &Connection) -> Option<CacheCounters> {
     Some(CacheCounters {

@@ -16,6 +16,7 @@ pub mod lock;
 pub mod migrations;
 pub mod open;
 pub mod packets;
+pub mod pages;
 pub mod reader;
 pub mod readers;
 pub mod schema;

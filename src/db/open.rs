@@ -33,6 +33,8 @@ pub struct OpenOptions {
     pub has_regions: bool,
     /// Raster of `observer_metrics.timestamp` in seconds (`metrics.sampleIntervalSec`); at least 1.
     pub metrics_interval_s: i64,
+    /// A longer hold of the write lock is logged (`CORESCOPE_DB_SLOW_WRITER_MS`).
+    pub slow_write: Duration,
 }
 
 impl OpenOptions {
@@ -44,6 +46,7 @@ impl OpenOptions {
             busy_timeout: Duration::from_secs(5),
             has_regions: false,
             metrics_interval_s: 300,
+            slow_write: Duration::from_millis(500),
         }
     }
 }

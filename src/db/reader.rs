@@ -1,5 +1,6 @@
 //! One read-only connection, and how stored values are read from it.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +11,7 @@ use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row};
 
 use super::error::{DbError, Doing};
 use super::migrations::{MigrationStatus, list_migrations};
+use super::pages::{PageGauge, PageMeter};
 use crate::clock::Clock;
 
 /// What every query is given: a connection that cannot write and that stops at a deadline.
@@ -17,8 +19,10 @@ pub struct Reader {
     connection: Connection,
     clock: Clock,
     deadline: Duration,
-    /// Microseconds of the clock's monotonic time at which the running query is stopped.
+    /// Microseconds of the clock's monotonic time at which the running query is stopped; the
+    /// highest number when none runs.
     ends_at_us: Arc<AtomicU64>,
+    meter: RefCell<PageMeter>,
 }
 
 /// Virtual machine instructions between two looks at the clock: some 10 µs.
@@ -28,11 +32,16 @@ const OPS_PER_LOOK: i32 = 1_000;
 const STATEMENTS_KEPT: usize = 64;
 
 impl Reader {
-    /// Opens `path` for reading only.
+    /// Opens `path` for reading only; what its page cache does is added to `pages`.
     ///
     /// # Errors
     /// If it cannot be opened, or is not a CoreScope database that has been upgraded.
-    pub fn open(path: &Path, deadline: Duration, clock: Clock) -> Result<Self, DbError> {
+    pub fn open(
+        path: &Path,
+        deadline: Duration,
+        clock: Clock,
+        pages: Arc<PageGauge>,
+    ) -> Result<Self, DbError> {
         let open_error = |source| DbError::OpenDatabase { path: path.to_owned(), source };
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(open_error)?;
@@ -42,7 +51,8 @@ impl Reader {
         let is_late = move || now_us(&time) > limit.load(Ordering::Relaxed);
         connection.progress_handler(OPS_PER_LOOK, Some(is_late)).map_err(open_error)?;
         check_schema(&connection, path)?;
-        Ok(Self { connection, clock, deadline, ends_at_us })
+        let meter = RefCell::new(PageMeter::new(&connection, pages));
+        Ok(Self { connection, clock, deadline, ends_at_us, meter })
     }
 
     /// Runs one query on one snapshot of the database, with the deadline counted from now.
@@ -52,10 +62,16 @@ impl Reader {
     ) -> Result<T, DbError> {
         let ends_at_us = now_us(&self.clock).saturating_add(micros(self.deadline));
         self.ends_at_us.store(ends_at_us, Ordering::Relaxed);
+        let _running = Running(self);
         let snapshot = self.connection.unchecked_transaction().doing("begin to read")?;
         let answer = query(self)?;
         drop(snapshot);
         Ok(answer)
+    }
+
+    /// When the running query is stopped; see the field.
+    pub(super) fn ends_at_us(&self) -> Arc<AtomicU64> {
+        self.ends_at_us.clone()
     }
 
     /// How long a query may run.
@@ -130,6 +146,18 @@ impl Reader {
     fn has(&self, kind: &str, name: &str) -> Result<bool, DbError> {
         let sql = "SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2";
         Ok(self.first(sql, [kind, name], |_| Ok(()))?.is_some())
+    }
+}
+
+/// A query under way: when it ends, however, no read is open and its pages are counted.
+struct Running<'r>(&'r Reader);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.ends_at_us.store(u64::MAX, Ordering::Relaxed);
+        if let Ok(mut meter) = self.0.meter.try_borrow_mut() {
+            meter.read(&self.0.connection);
+        }
     }
 }
 

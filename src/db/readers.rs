@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 use super::error::DbError;
+use super::pages::PageGauge;
 use super::reader::Reader;
 use crate::clock::Clock;
 
@@ -75,6 +76,9 @@ struct Pool {
     waiting: AtomicUsize,
     refused: AtomicU64,
     options: ReaderOptions,
+    pages: Arc<PageGauge>,
+    /// Of each reader, when its running query is stopped.
+    ends_at_us: Vec<Arc<AtomicU64>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -95,9 +99,12 @@ impl Readers {
     pub fn open(path: &Path, options: ReaderOptions) -> Result<Self, DbError> {
         let threads = options.threads.max(1);
         let (orders, inbox) = bounded(2 * threads);
-        let mut handles = Vec::with_capacity(threads);
+        let (mut handles, mut ends_at_us) = (Vec::with_capacity(threads), Vec::new());
+        let pages = Arc::<PageGauge>::default();
         for index in 1..=threads {
-            let reader = Reader::open(path, options.deadline, options.clock.clone())?;
+            let reader =
+                Reader::open(path, options.deadline, options.clock.clone(), pages.clone())?;
+            ends_at_us.push(reader.ends_at_us());
             handles.push(start_thread(path, index, reader, inbox.clone())?);
         }
         Ok(Self(Arc::new(Pool {
@@ -106,6 +113,8 @@ impl Readers {
             waiting: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             options,
+            pages,
+            ends_at_us,
             threads: Mutex::new(handles),
         })))
     }
@@ -140,6 +149,24 @@ impl Readers {
     /// Returns how many asks have been refused with [`ReadError::Full`].
     pub fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
+    }
+
+    /// How the readers' page caches do.
+    pub fn pages(&self) -> Arc<PageGauge> {
+        self.0.pages.clone()
+    }
+
+    /// Returns how many reads are open now, and how long the oldest has been: while it is, the WAL
+    /// cannot be cut. `None` when there is none.
+    pub fn open_reads(&self) -> Option<(usize, Duration)> {
+        let pool = &*self.0;
+        let running = |end: &Arc<AtomicU64>| {
+            let end_us = end.load(Ordering::Relaxed);
+            (end_us != u64::MAX).then(|| Duration::from_micros(end_us))
+        };
+        let ends: Vec<Duration> = pool.ends_at_us.iter().filter_map(running).collect();
+        let started = ends.iter().min()?.saturating_sub(pool.options.deadline);
+        Some((ends.len(), pool.options.clock.monotonic().saturating_sub(started)))
     }
 
     /// Refuses new asks, lets the running queries end, closes the connections. Blocks meanwhile,

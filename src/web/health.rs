@@ -12,10 +12,10 @@ use super::json::{self, JsonBody};
 use super::memory;
 use super::state::{AppState, BUILD, Ready, State};
 use super::stats::ENGINE;
-use super::timing::{SlowRequest, one_decimal};
 use crate::actors::line::AskError;
 use crate::actors::live::CountClients;
 use crate::db::migrations::MigrationStatus;
+use crate::perf::requests::{SlowRequest, one_decimal};
 
 /// Slow requests that are shown.
 const SLOW_SHOWN: usize = 5;
@@ -163,8 +163,8 @@ async fn count_clients(state: &AppState) -> Option<usize> {
 }
 
 fn perf(state: &AppState) -> Perf {
-    let (total_requests, avg_ms) = state.timings.count_and_mean_ms();
-    let slow = state.timings.slow();
+    let (total_requests, avg_ms) = state.requests.count_and_mean_ms();
+    let slow = state.requests.slow();
     let shown = slow.len().saturating_sub(SLOW_SHOWN);
     let (slow_queries, recent_slow) = (slow.len(), slow[shown..].to_vec());
     Perf { total_requests, avg_ms, slow_queries, recent_slow }

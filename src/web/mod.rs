@@ -18,7 +18,6 @@ pub mod packets;
 pub mod params;
 pub mod state;
 pub mod stats;
-pub mod timing;
 pub mod transport;
 
 use actix_web::body::MessageBody;
@@ -31,6 +30,8 @@ use crate::config::Role;
 
 pub use error::ApiError;
 pub use state::{AppState, BUILD, Ready, State};
+
+use crate::perf::requests::RouteId;
 
 /// One route.
 pub struct Endpoint {
@@ -91,6 +92,31 @@ fn table_of_ingest() -> Vec<Endpoint> {
 
 /// Registers a table: a path that is there with another method is answered 405.
 fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
+    for (path, endpoints) in by_path(table) {
+        let allow = allowed(&endpoints);
+        let refuse =
+            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
+        let resource = web::resource(path).default_service(web::to(refuse));
+        let add =
+            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        let resource = match templates().position(|template| template == path) {
+            Some(index) => resource.app_data(RouteId::of(index)),
+            None => resource,
+        };
+        config.service(endpoints.into_iter().fold(resource, add));
+    }
+}
+
+async fn nothing() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found())
+}
+
+/// The paths of the table in its order, each once: times are counted by them.
+pub fn templates() -> impl Iterator<Item = &'static str> {
+    by_path(table()).into_iter().map(|(path, _)| path)
+}
+
+fn by_path(table: Vec<Endpoint>) -> Vec<(&'static str, Vec<Endpoint>)> {
     let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
     for endpoint in table {
         match paths.iter_mut().find(|(path, _)| *path == endpoint.path) {
@@ -98,19 +124,7 @@ fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
             None => paths.push((endpoint.path, vec![endpoint])),
         }
     }
-    for (path, endpoints) in paths {
-        let allow = allowed(&endpoints);
-        let refuse =
-            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
-        let resource = web::resource(path).default_service(web::to(refuse));
-        let add =
-            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
-        config.service(endpoints.into_iter().fold(resource, add));
-    }
-}
-
-async fn nothing() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::not_found())
+    paths
 }
 
 fn allowed(endpoints: &[Endpoint]) -> &'static str {

@@ -9,7 +9,6 @@ use actix_web::web::Data;
 use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
-use super::timing::Timings;
 use crate::actors::intake::Intake;
 use crate::actors::line::Line;
 use crate::actors::live::Live;
@@ -19,6 +18,7 @@ use crate::db::stats::Counts;
 use crate::db::{DbError, Reader, Readers};
 use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
+use crate::perf::requests::RequestStats;
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
@@ -74,7 +74,7 @@ pub struct AppState {
     /// Time; monotonic since the start of the process.
     pub clock: Clock,
     /// How long requests took.
-    pub timings: Timings,
+    pub requests: RequestStats,
     /// The start page or `index.html`, made once.
     pub(super) pages: super::assets::Pages,
     ready: OnceLock<Ready>,
@@ -90,7 +90,7 @@ impl AppState {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             config,
             rules,
-            timings: Timings::new(clock.clone()),
+            requests: RequestStats::new(clock.clone(), super::templates()),
             ready: OnceLock::new(),
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
             stats_body: Fresh::new(COUNTS_TTL, clock.clone()),

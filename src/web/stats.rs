@@ -8,8 +8,8 @@ use super::json::JsonBody;
 use super::memory::{self, Memory};
 use super::openapi::ErrorBody;
 use super::state::{BUILD, State};
-use super::timing::one_decimal;
 use crate::db::stats::Counts;
+use crate::perf::requests::one_decimal;
 
 /// The name that tells a page which program answers.
 pub const ENGINE: &str = "corescope-rs";

@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use super::cors;
 use super::error::ApiError;
 use super::state::{AppState, State};
+use crate::perf::requests::RouteId;
 
 const LOAD_STATUS: HeaderName = HeaderName::from_static("x-corescope-load-status");
 
@@ -53,8 +54,9 @@ pub async fn frame<B: MessageBody + 'static>(
 
 /// Counts the time of an API request.
 fn note<B>(state: &AppState, response: &ServiceResponse<B>, started: std::time::Duration) {
-    let took = state.clock.monotonic().saturating_sub(started);
-    state.timings.record(response.request().path(), response.status().as_u16(), took);
+    let request = response.request();
+    let route = request.app_data::<RouteId>().copied().unwrap_or(RouteId::UNMATCHED);
+    state.requests.record(route, request.path(), response.status().as_u16(), started);
 }
 
 fn log_blame<B>(response: &ServiceResponse<B>) {

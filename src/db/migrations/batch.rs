@@ -6,8 +6,9 @@ use super::runs::{self, Run};
 use super::{BatchReply, BatchRequest, BatchState, KeyRange, Migration, Walk, find};
 use crate::db::error::{DbError, Doing};
 use crate::db::schema::{INDEXES, LEGACY_INDEXES};
-use crate::db::write::{Durability, WriteConnection};
+use crate::db::write::{Done, Durability, WriteConnection};
 use crate::db::{counters, upgrade};
+use crate::perf::ledger::{Shares, Source};
 
 /// What a step did to the rows.
 #[derive(Default)]
@@ -27,6 +28,17 @@ impl WriteConnection {
     /// migration that cannot go on, is no use repeating: see [`WriteConnection::fail_migration`].
     pub fn run_batch(&mut self, request: &BatchRequest) -> Result<BatchReply, DbError> {
         let migration = find(&request.name)?;
+        let source = Source::backfill(migration.name);
+        let mut failed = Shares::one(source, 0);
+        failed.add_error(source);
+        self.noted(source, failed, |writer| writer.do_step(migration, request.rows_max.max(1)))
+    }
+
+    fn do_step(
+        &mut self,
+        migration: &'static Migration,
+        rows_max: u64,
+    ) -> Result<Done<BatchReply>, DbError> {
         self.set_durability(Durability::Normal)?;
         let (clock, now_s) = (self.options.clock.clone(), self.options.clock.now_s());
         let tx = self
@@ -35,7 +47,7 @@ impl WriteConnection {
             .doing("begin a step of a migration")?;
         let (started, pages) = (clock.monotonic(), counters::pages_written(&tx));
         let mut run = Run::load_or_begin(&tx, migration, now_s)?;
-        let stepped = step(&tx, migration, &mut run, request.rows_max.max(1))?;
+        let stepped = step(&tx, migration, &mut run, rows_max)?;
         run.save(&tx, migration, now_s)?;
         if stepped.is_done {
             runs::finish(&tx, migration, now_s)?;
@@ -46,7 +58,8 @@ impl WriteConnection {
         if stepped.is_index_built {
             self.reread_tables()?;
         }
-        Ok(BatchReply {
+        let shares = Shares::one(Source::backfill(migration.name), stepped.changed);
+        let answer = BatchReply {
             name: migration.name,
             state: if stepped.is_done { BatchState::Done } else { BatchState::More },
             rows_changed: stepped.changed,
@@ -56,7 +69,8 @@ impl WriteConnection {
             cursor: run.cursor(),
             hold,
             wal_pages,
-        })
+        };
+        Ok(Done { answer, shares, hold })
     }
 }
 

@@ -10,7 +10,8 @@ use crate::db::error::{DbError, Doing};
 use crate::db::open::OpenOptions;
 use crate::db::schema::DEDUP_INDEX;
 use crate::db::upgrade;
-use crate::db::write::{Durability, WriteConnection};
+use crate::db::write::{Done, Durability, WriteConnection};
+use crate::perf::ledger::{Shares, Source};
 
 /// The error text of a run that an operator has cancelled: it is not begun again by itself.
 pub const CANCELLED: &str = "cancelled by operator";
@@ -168,15 +169,7 @@ impl WriteConnection {
     /// As in [`WriteConnection::commit`].
     pub fn fail_migration(&mut self, name: &str, reason: &str) -> Result<(), DbError> {
         let name = find(name)?.name;
-        self.set_durability(Durability::Normal)?;
-        let now_s = self.options.clock.now_s();
-        execute(
-            &self.conn,
-            "UPDATE _async_migrations SET status = 'failed', ended_at = datetime(?2, \
-             'unixepoch'), error = ?3 WHERE name = ?1",
-            params![name, now_s, reason],
-        )?;
-        Ok(())
+        self.keep_books(name, |tx, now_s| fail(tx, name, reason, now_s))
     }
 
     /// Makes a failed or cancelled migration pending again, from the beginning (002-15).
@@ -185,11 +178,25 @@ impl WriteConnection {
     /// As in [`WriteConnection::commit`].
     pub fn restart_migration(&mut self, name: &str) -> Result<(), DbError> {
         let name = find(name)?.name;
-        self.set_durability(Durability::Normal)?;
-        let now_s = self.options.clock.now_s();
-        let tx = self.conn.transaction().doing(BOOKKEEPING)?;
-        begin_again(&tx, name, now_s)?;
-        tx.commit().doing(BOOKKEEPING)
+        self.keep_books(name, |tx, now_s| begin_again(tx, name, now_s))
+    }
+
+    fn keep_books(
+        &mut self,
+        name: &'static str,
+        write: impl FnOnce(&Connection, i64) -> Result<(), DbError>,
+    ) -> Result<(), DbError> {
+        let shares = Shares::one(Source::backfill(name), 0);
+        self.noted(Source::backfill(name), shares, |writer| {
+            writer.set_durability(Durability::Normal)?;
+            let clock = writer.options.clock.clone();
+            let tx = writer.conn.transaction().doing(BOOKKEEPING)?;
+            let started = clock.monotonic();
+            write(&tx, clock.now_s())?;
+            tx.commit().doing(BOOKKEEPING)?;
+            let hold = clock.monotonic().saturating_sub(started);
+            Ok(Done { answer: (), shares, hold })
+        })
     }
 }
 
@@ -302,6 +309,13 @@ pub(super) fn finish(tx: &Connection, migration: &Migration, now_s: i64) -> Resu
 
 fn record(tx: &Connection, migration: &Migration) -> Result<(), DbError> {
     migration.recorded_as.map_or(Ok(()), |name| upgrade::record_done(tx, name))
+}
+
+fn fail(tx: &Connection, name: &str, reason: &str, now_s: i64) -> Result<(), DbError> {
+    let sql = "UPDATE _async_migrations SET status = 'failed', ended_at = datetime(?2, \
+               'unixepoch'), error = ?3 WHERE name = ?1";
+    execute(tx, sql, params![name, now_s, reason])?;
+    Ok(())
 }
 
 fn begin_again(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {

@@ -7,6 +7,7 @@ use crate::clock;
 use crate::db::error::{DbError, Doing};
 use crate::db::open::OpenOptions;
 use crate::ingest::reception::{PacketReception, Record};
+use crate::perf::ledger::{Shares, Source};
 
 /// A group that is being written.
 pub(super) struct Group<'g> {
@@ -16,6 +17,10 @@ pub(super) struct Group<'g> {
     pub(super) now: String,
     pub(super) metrics_interval_s: i64,
     pub(super) counts: WriteCounts,
+    /// Rows by source.
+    pub(super) shares: Shares,
+    /// Rows that the connection had changed when they were last charged to a source.
+    changes: u64,
 }
 
 /// A time of reception in both forms of the tables.
@@ -38,7 +43,15 @@ impl<'g> Group<'g> {
     ) -> Self {
         let now = clock::iso_s(options.clock.now_s());
         let metrics_interval_s = options.metrics_interval_s.max(1);
-        Self { conn, tables, now, metrics_interval_s, counts: WriteCounts::default() }
+        Self {
+            conn,
+            tables,
+            now,
+            metrics_interval_s,
+            counts: WriteCounts::default(),
+            shares: Shares::group(),
+            changes: conn.total_changes(),
+        }
     }
 
     pub(super) fn write_all(
@@ -56,13 +69,16 @@ impl<'g> Group<'g> {
 
     fn write_isolated(&mut self, record: &Record) -> Result<Outcome, DbError> {
         const ACTION: &str = "set a record apart";
-        let counts_before = self.counts.clone();
+        let (counts_before, shares_before) = (self.counts.clone(), self.shares);
         self.conn.execute_batch("SAVEPOINT record").doing(ACTION)?;
         match self.write(record) {
             Err(error) if error.is_fault_of_record() => {
                 tracing::warn!(error = %chain(&error), "a record cannot be stored");
                 self.counts = counts_before;
                 self.counts.write_errors += 1;
+                self.changes = self.conn.total_changes();
+                self.shares = shares_before;
+                self.shares.add_error(source_of(record));
                 self.conn.execute_batch("ROLLBACK TO record; RELEASE record").doing(ACTION)?;
                 Ok(Outcome::Failed(error.to_string()))
             }
@@ -85,18 +101,30 @@ impl<'g> Group<'g> {
                 self.store_client_reception(reception).map(|()| Outcome::Kept)
             }
         }
+        .inspect(|_| self.charge(source_of(record)))
+    }
+
+    /// Charges a source with the rows that were changed since the last charge.
+    pub(super) fn charge(&mut self, source: Source) {
+        let changes = self.conn.total_changes();
+        self.shares.add_rows(source, changes - self.changes);
+        self.changes = changes;
     }
 
     /// The observer comes first: an observation without one would escape deduplication (HZ 3).
     fn store_packet(&mut self, packet: &PacketReception) -> Result<StoredPacket, DbError> {
         let heard = HeardAt::new(packet.heard_at_s);
         let observer = self.resolve_observer(&packet.observer, &heard, true)?;
+        self.charge(Source::Observers);
         let transmission = self.store_transmission(&packet.transmission, &heard)?;
         let observation =
             self.store_observation(transmission.id, observer, &packet.observation, &heard)?;
+        self.charge(Source::Packets);
         self.note_packet_of(observer, packet, observation.is_new)?;
+        self.charge(Source::Observers);
         if let Some(advert) = &packet.advert {
             self.store_advert(advert, &heard, transmission.is_new)?;
+            self.charge(Source::Adverts);
         }
         Ok(StoredPacket {
             transmission_id: transmission.id,
@@ -116,6 +144,16 @@ impl<'g> Group<'g> {
         params: P,
     ) -> Result<usize, DbError> {
         self.conn.prepare_cached(sql).and_then(|mut row| row.execute(params)).doing(action)
+    }
+}
+
+/// Whose the rows are that a record leaves, parts that have a source of their own aside.
+pub(super) fn source_of(record: &Record) -> Source {
+    match record {
+        Record::Packet(_) => Source::Packets,
+        Record::Status(_) => Source::Observers,
+        Record::RefusedAdvert(_) => Source::DroppedPackets,
+        Record::ClientReception(_) => Source::ClientReceptions,
     }
 }
 

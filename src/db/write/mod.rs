@@ -5,6 +5,7 @@
 
 mod group;
 mod nodes;
+mod noted;
 mod observations;
 mod observers;
 mod others;
@@ -15,18 +16,22 @@ mod transmissions;
 
 use std::ops::AddAssign;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::group::Group;
+pub(super) use self::noted::Done;
 use super::counters;
 use super::error::{DbError, Doing};
 use super::lock::WriterLock;
 use super::open::OpenOptions;
+use super::pages::PageMeter;
 use super::schema::DEDUP_INDEX;
 use super::upgrade;
 use crate::ingest::reception::Record;
+use crate::perf::ledger::{Ledger, Shares, Source};
 
 /// The only read-write connection of a process (the checkpointer's aside). It belongs to one
 /// thread at a time.
@@ -38,6 +43,9 @@ pub struct WriteConnection {
     tables: KnownTables,
     durability: Durability,
     data_version: Option<i64>,
+    meter: PageMeter,
+    ledger: Arc<Ledger>,
+    wait: Duration,
     _lock: WriterLock,
 }
 
@@ -145,8 +153,21 @@ impl WriteConnection {
         lock: WriterLock,
     ) -> Result<Self, DbError> {
         let tables = KnownTables::read(&conn)?;
-        let (options, durability, data_version) = (options.clone(), Durability::Normal, None);
-        Ok(Self { conn, options, path, tables, durability, data_version, _lock: lock })
+        let page_bytes = conn
+            .pragma_query_value(None, "page_size", |row| row.get(0))
+            .doing("read the size of a page")?;
+        Ok(Self {
+            meter: PageMeter::new(&conn, Arc::default()),
+            ledger: Arc::new(Ledger::new(page_bytes)),
+            wait: Duration::ZERO,
+            conn,
+            options: options.clone(),
+            path,
+            tables,
+            durability: Durability::Normal,
+            data_version: None,
+            _lock: lock,
+        })
     }
 
     /// The database file, links followed.
@@ -166,16 +187,24 @@ impl WriteConnection {
         if records.is_empty() {
             return Ok(Commit::default());
         }
-        self.set_durability(Durability::Full)?;
-        match self.commit_group(records, false) {
-            Err(error) if error.is_fault_of_record() => self.commit_group(records, true),
-            other => other,
-        }
+        let mut failed = Shares::group();
+        failed.add_error(group::source_of(&records[0]));
+        self.noted(Source::MqttHandler, failed, |writer| {
+            writer.set_durability(Durability::Full)?;
+            match writer.commit_group(records, false) {
+                Err(error) if error.is_fault_of_record() => writer.commit_group(records, true),
+                other => other,
+            }
+        })
     }
 
     /// `is_isolated`: each record behind a savepoint of its own, so that one that fails takes
     /// nothing with it. Slower, so only after a group has failed.
-    fn commit_group(&mut self, records: &[Record], is_isolated: bool) -> Result<Commit, DbError> {
+    fn commit_group(
+        &mut self,
+        records: &[Record],
+        is_isolated: bool,
+    ) -> Result<Done<Commit>, DbError> {
         let clock = &self.options.clock;
         let tx = self
             .conn
@@ -189,13 +218,14 @@ impl WriteConnection {
         }
         let mut group = Group::new(&tx, &self.tables, &self.options);
         let outcomes = group.write_all(records, is_isolated)?;
-        let mut counts = group.counts;
+        let (mut counts, shares) = (group.counts, group.shares);
         tx.commit().doing("commit a group of records")?;
         self.data_version = Some(version);
         counts.wal_commits = 1;
         counts.foreign_writes = u64::from(is_foreign);
         let hold = clock.monotonic().saturating_sub(started);
-        Ok(Commit { outcomes, counts, hold, wal_pages: counters::pages_since(&self.conn, pages) })
+        let wal_pages = counters::pages_since(&self.conn, pages);
+        Ok(Done { answer: Commit { outcomes, counts, hold, wal_pages }, shares, hold })
     }
 
     /// Must be called outside a transaction: inside, SQLite ignores the pragma.

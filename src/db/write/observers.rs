@@ -6,6 +6,7 @@ use super::group::{Group, HeardAt};
 use crate::clock;
 use crate::db::error::{DbError, Doing};
 use crate::ingest::reception::{ObserverMetrics, ObserverSeen, PacketReception, StatusReport};
+use crate::perf::ledger::Source;
 
 const DAY_S: i64 = 86_400;
 
@@ -106,7 +107,12 @@ impl Group<'_> {
         self.counts.observer_upserts += 1;
         self.note_naive_clock(observer, status.naive_clock_skew_s, &heard)?;
         match &status.metrics {
-            Some(metrics) if is_alive => self.store_metrics(&status.observer.id, metrics, &heard),
+            Some(metrics) if is_alive => {
+                self.charge(Source::Observers);
+                self.store_metrics(&status.observer.id, metrics, &heard)?;
+                self.charge(Source::Metrics);
+                Ok(())
+            }
             _ => Ok(()),
         }
     }

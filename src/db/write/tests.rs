@@ -8,7 +8,7 @@ use crate::db::migrations::BatchRequest;
 use crate::db::open;
 use crate::ingest::reception::{ObserverSeen, StatusReport};
 
-fn writer() -> (tempfile::TempDir, WriteConnection) {
+pub(super) fn writer() -> (tempfile::TempDir, WriteConnection) {
     let folder = tempfile::tempdir().unwrap();
     let mut options = OpenOptions::new(Clock::manual(1_784_364_457_000));
     options.busy_timeout = Duration::from_millis(1);
@@ -16,7 +16,7 @@ fn writer() -> (tempfile::TempDir, WriteConnection) {
     (folder, writer)
 }
 
-fn statuses(count: usize) -> Vec<Record> {
+pub(super) fn statuses(count: usize) -> Vec<Record> {
     let status = |index| StatusReport {
         heard_at_s: 1_784_364_457,
         observer: ObserverSeen { id: format!("observer {index:0200}"), ..Default::default() },

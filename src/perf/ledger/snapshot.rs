@@ -1,0 +1,174 @@
+//! What the ledger shows.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+
+use serde::Serialize;
+
+use super::source::Source;
+use super::{Account, Times};
+use crate::perf::latency::LatencySummary;
+
+/// Said beside pages that are not known.
+const BLIND: &str = "SQLite did not tell the pages of every operation";
+
+/// Whole numbers that add up over all sources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Rows inserted, changed or deleted.
+    pub rows: u64,
+    /// Transactions that are this source's own.
+    pub transactions: u64,
+    /// Transactions of which it had a part, but another source more.
+    pub shared_transactions: u64,
+    /// Pages added to the WAL.
+    pub wal_pages: u64,
+    /// Pages of the WAL settled in the database; one that stands there often is written once.
+    pub checkpointed_pages: u64,
+    /// How long the write lock was held, in microseconds.
+    pub hold_us: u64,
+    /// Operations or records that failed.
+    pub errors: u64,
+}
+
+impl AddAssign for Sums {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.transactions += other.transactions;
+        self.shared_transactions += other.shared_transactions;
+        self.wal_pages += other.wal_pages;
+        self.checkpointed_pages += other.checkpointed_pages;
+        self.hold_us += other.hold_us;
+        self.errors += other.errors;
+    }
+}
+
+/// The ledger at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LedgerSnapshot {
+    /// By source.
+    pub sources: BTreeMap<String, SourceRow>,
+    /// What they add up to: the connection's totals.
+    pub totals: TotalsRow,
+    /// Why pages and bytes are `null`; absent when they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The original's `writer_perf`, by component (spec §4.2).
+    #[serde(skip)]
+    pub components: BTreeMap<String, ComponentPerf>,
+    /// The sums as they are.
+    #[serde(skip)]
+    pub sums: BTreeMap<Source, Sums>,
+}
+
+/// What one source has cost since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceRow {
+    /// Its sums.
+    #[serde(flatten)]
+    pub totals: TotalsRow,
+    /// How long its operations waited for the writer.
+    pub wait: LatencySummary,
+    /// How long they held it, as a whole.
+    pub hold: LatencySummary,
+}
+
+/// [`Sums`] in the units of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TotalsRow {
+    /// See [`Sums::rows`].
+    pub rows: u64,
+    /// See [`Sums::transactions`].
+    pub transactions: u64,
+    /// See [`Sums::shared_transactions`].
+    pub shared_transactions: u64,
+    /// See [`Sums::wal_pages`]; `null` if SQLite did not tell.
+    pub wal_pages: Option<u64>,
+    /// The same with frame headers.
+    pub wal_bytes: Option<u64>,
+    /// See [`Sums::checkpointed_pages`].
+    pub checkpointed_pages: u64,
+    /// See [`Sums::hold_us`].
+    pub hold_ms: f64,
+    /// See [`Sums::errors`].
+    pub errors: u64,
+}
+
+/// One entry of `writer_perf`, names and order of the original.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ComponentPerf {
+    /// Operations since the start, failed ones included.
+    pub count: u64,
+    /// Of them, those that waited for more than 100 ms.
+    pub contention_total: u64,
+    /// Milliseconds of waiting for the writer.
+    pub wait_ms_p50: f64,
+    /// 95 %.
+    pub wait_ms_p95: f64,
+    /// 99 %.
+    pub wait_ms_p99: f64,
+    /// The longest since the start.
+    pub wait_ms_max: f64,
+    /// Milliseconds of holding it.
+    pub hold_ms_p50: f64,
+    /// 95 %.
+    pub hold_ms_p95: f64,
+    /// 99 %.
+    pub hold_ms_p99: f64,
+    /// The longest since the start.
+    pub hold_ms_max: f64,
+}
+
+pub(super) fn of(
+    accounts: &BTreeMap<Source, Account>,
+    components: &BTreeMap<Source, Times>,
+    frame_bytes: u64,
+    is_blind: bool,
+) -> LedgerSnapshot {
+    let mut all = Sums::default();
+    accounts.values().for_each(|account| all += account.sums);
+    let row = |account: &Account| SourceRow {
+        totals: totals_row(&account.sums, frame_bytes, is_blind),
+        wait: account.times.wait.summary(),
+        hold: account.times.hold.summary(),
+    };
+    LedgerSnapshot {
+        sources: accounts.iter().map(|(source, a)| (source.to_string(), row(a))).collect(),
+        totals: totals_row(&all, frame_bytes, is_blind),
+        reason: is_blind.then_some(BLIND),
+        components: components.iter().map(|(c, times)| (c.to_string(), perf(times))).collect(),
+        sums: accounts.iter().map(|(source, account)| (*source, account.sums)).collect(),
+    }
+}
+
+fn totals_row(sums: &Sums, frame_bytes: u64, is_blind: bool) -> TotalsRow {
+    let wal_pages = (!is_blind).then_some(sums.wal_pages);
+    TotalsRow {
+        rows: sums.rows,
+        transactions: sums.transactions,
+        shared_transactions: sums.shared_transactions,
+        wal_pages,
+        wal_bytes: wal_pages.map(|pages| pages * frame_bytes),
+        checkpointed_pages: sums.checkpointed_pages,
+        hold_ms: sums.hold_us as f64 / 1000.0,
+        errors: sums.errors,
+    }
+}
+
+fn perf(times: &Times) -> ComponentPerf {
+    let (wait, hold) = (times.wait.summary(), times.hold.summary());
+    ComponentPerf {
+        count: hold.count,
+        contention_total: times.contention,
+        wait_ms_p50: wait.p50_ms,
+        wait_ms_p95: wait.p95_ms,
+        wait_ms_p99: wait.p99_ms,
+        wait_ms_max: wait.max_ms,
+        hold_ms_p50: hold.p50_ms,
+        hold_ms_p95: hold.p95_ms,
+        hold_ms_p99: hold.p99_ms,
+        hold_ms_max: hold.max_ms,
+    }
+}
