@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::delivery::IntakeDoor;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
-use crate::actors::{ActorParts, Actors, sources};
+use crate::actors::{ActorParts, Actors, MigrationParts, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
@@ -188,9 +188,15 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
     let checkpointer =
         Checkpointer::start(path, options, clock.clone()).map_err(unusable(config))?;
     let readers = open_readers(config, clock).map_err(unusable(config))?;
+    let migrations = MigrationParts {
+        config: config.migrations,
+        wal: Some(checkpointer.gauges()),
+        readers: Some(readers.clone()),
+        folder: path.parent().map(Path::to_owned),
+    };
     let (actors, deaths) = Actors::start(ActorParts {
         connection: database.writer,
-        pending: database.report.pending,
+        migrations,
         intake_capacity: config.ingest.buffer_size,
         clock: clock.clone(),
     });

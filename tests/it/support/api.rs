@@ -88,7 +88,7 @@ impl Api {
         let readers = Readers::open(&path, options).unwrap();
         let (actors, _deaths) = Actors::start(ActorParts {
             connection: database.writer,
-            pending: Vec::new(),
+            migrations: Default::default(),
             intake_capacity: 100,
             clock: clock.clone(),
         });

@@ -1,0 +1,1 @@
+//! The course of migrations under a clock that is moved by hand.
