@@ -208,6 +208,7 @@ async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, Ap
         live: Some(actors.live.clone()),
         sources: sources.iter().map(MqttSource::status).collect(),
     });
+    state.open_backfill(actors.backfill_door());
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
     let deaths = Some(deaths);
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));

@@ -10,6 +10,7 @@ pub mod health;
 pub mod json;
 mod live;
 pub mod memory;
+pub mod migrations;
 pub mod openapi;
 pub mod packet_post;
 pub mod packet_query;
@@ -55,6 +56,10 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/packets/observations", packets::observations),
         get("/api/packets/{id}", packets::detail),
         post("/api/decode", packet_post::decode_only),
+        get("/api/perf/async-migrations", migrations::list),
+        post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run),
+        post("/api/perf/async-migrations/{name}/tune", migrations::tune),
+        post("/api/perf/async-migrations/{name}/{command}", migrations::steer),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]

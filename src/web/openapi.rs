@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
-use super::{health, packet_post, packets, stats};
+use super::{health, migrations, packet_post, packets, stats};
 
 /// Every error.
 #[derive(Serialize, ToSchema)]
@@ -29,6 +29,10 @@ pub struct ErrorBody {
         packets::observations,
         packet_post::post,
         packet_post::decode_only,
+        migrations::list,
+        migrations::dry_run,
+        migrations::tune,
+        migrations::steer,
         spec,
         docs,
     ),

@@ -9,11 +9,13 @@ use actix_web::web::Data;
 use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
+use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
 use crate::actors::line::Line;
 use crate::actors::live::Live;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::db::migrations::MigrationStatus;
 use crate::db::stats::Counts;
 use crate::db::{DbError, Reader, Readers};
 use crate::ingest::rules::Rules;
@@ -25,6 +27,9 @@ const COUNTS_TTL: Duration = Duration::from_secs(10);
 
 /// How long the body of `/api/healthz` is good.
 const HEALTH_TTL: Duration = Duration::from_secs(1);
+
+/// How long the books of migrations are good (contract §2.5).
+const MIGRATIONS_TTL: Duration = Duration::from_secs(5);
 
 /// What this program is.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +86,8 @@ pub struct AppState {
     counts: Fresh<Arc<Counts>>,
     pub(super) stats_body: Fresh<JsonBody>,
     pub(super) healthz_body: Fresh<JsonBody>,
+    pub(super) migrations: Fresh<Arc<Vec<MigrationStatus>>>,
+    backfill: OnceLock<BackfillDoor>,
 }
 
 impl AppState {
@@ -95,6 +102,8 @@ impl AppState {
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
             stats_body: Fresh::new(COUNTS_TTL, clock.clone()),
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
+            migrations: Fresh::new(MIGRATIONS_TTL, clock.clone()),
+            backfill: OnceLock::new(),
             clock,
         }
     }
@@ -102,6 +111,16 @@ impl AppState {
     /// Opens the API. Later calls change nothing.
     pub fn open(&self, ready: Ready) {
         let _ = self.ready.set(ready);
+    }
+
+    /// Lets migrations be steered. Later calls change nothing.
+    pub fn open_backfill(&self, door: BackfillDoor) {
+        let _ = self.backfill.set(door);
+    }
+
+    /// The way to the migrations; `None` in a process that does not write.
+    pub(super) fn backfill(&self) -> Option<&BackfillDoor> {
+        self.backfill.get()
     }
 
     /// Returns what there is once the database is open.

@@ -94,6 +94,7 @@ impl Api {
         });
         let (intake, live) = (Some(actors.intake.clone()), Some(actors.live.clone()));
         state.open(Ready { readers, intake, live, sources: Vec::new() });
+        state.open_backfill(actors.backfill_door());
         Some(Self { state, clock, folder, database: None, actors: Some(actors) })
     }
 
