@@ -6,6 +6,7 @@ mod api_packets;
 mod api_post;
 mod api_stats;
 mod api_transport;
+mod backfill;
 mod command_line;
 mod config;
 mod faults;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 
 use super::runs::{BOOKKEEPING, CANCELLED, begin_again, execute, fail};
-use super::{MIGRATIONS, Migration};
+use super::{MIGRATIONS, Migration, MigrationStatus, list_migrations};
 use crate::db::error::{DbError, Doing};
 use crate::db::schema::INDEXES;
 use crate::db::write::WriteConnection;
@@ -69,6 +69,14 @@ impl WriteConnection {
             states.push(StoredState { name: migration.name, index_hold, ..state.clone() });
         }
         Ok(states)
+    }
+
+    /// Lists all migrations by name, as of `now_s` (Unix seconds).
+    ///
+    /// # Errors
+    /// If the books cannot be read.
+    pub fn list_migrations(&self, now_s: i64) -> Result<Vec<MigrationStatus>, DbError> {
+        list_migrations(&self.conn, now_s)
     }
 
     /// Enters moves, and what they mean in the original's words.
@@ -179,15 +187,24 @@ pub(super) fn add_dead_letter(
 }
 
 /// By the span of row ids: nothing is counted.
-fn predict_index(conn: &Connection, migration: &Migration) -> Result<Option<Duration>, DbError> {
+pub(super) fn predict_index(
+    conn: &Connection,
+    migration: &Migration,
+) -> Result<Option<Duration>, DbError> {
     let index = migration.index.and_then(|name| INDEXES.iter().find(|index| index.name == name));
     let Some(index) = index else { return Ok(None) };
     let table = index.table;
-    let sql = format!("SELECT (SELECT MAX(rowid) FROM {table}) - (SELECT MIN(rowid) FROM {table})");
-    let span: Option<i64> =
-        conn.query_row(&sql, [], |row| row.get(0)).doing("look how large a table is")?;
-    let rows = u64::try_from(span.unwrap_or(0)).unwrap_or(0);
+    let rows = row_span(conn, table)?;
     Ok(Some(Duration::from_micros(rows.saturating_mul(INDEX_US_PER_ROW))))
+}
+
+/// The span of row ids: no less than the rows there are.
+pub(super) fn row_span(conn: &Connection, table: &str) -> Result<u64, DbError> {
+    let sql = format!("SELECT (SELECT MIN(rowid) FROM {table}), (SELECT MAX(rowid) FROM {table})");
+    let (least, most): (Option<i64>, Option<i64>) = conn
+        .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .doing("look how large a table is")?;
+    Ok(least.zip(most).map_or(0, |(least, most)| most.abs_diff(least).saturating_add(1)))
 }
 
 fn shorten(text: &str) -> String {

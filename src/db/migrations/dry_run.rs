@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::batch::{begin, next_keys};
+use super::books::predict_index;
 use super::runs::Run;
 use super::{KeyRange, Migration, Walk, find};
 use crate::db::counters;
@@ -76,12 +77,7 @@ impl WriteConnection {
                 run = Some(tried);
             }
         }
-        let index_hold = self
-            .stored_states()?
-            .into_iter()
-            .find(|state| state.name == migration.name)
-            .and_then(|state| state.index_hold)
-            .filter(|_| migration.index.is_some());
+        let index_hold = predict_index(&self.conn, migration)?;
         Ok(predict(migration.name, &run.unwrap_or_default(), &sampled, index_hold))
     }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
+use super::books::row_span;
 use super::{Applies, MIGRATIONS, Migration, Phase, Walk, find};
 use crate::clock;
 use crate::db::error::{DbError, Doing};
@@ -37,6 +38,9 @@ pub(super) struct Run {
     /// Rows that the verification would still change.
     pub(super) rows_differing: u64,
 }
+
+/// The total is an SQL integer.
+const ROWS_TOTAL_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// A run whose rows still differ after so many walks has failed.
 const VERIFY_ROUNDS_MAX: u64 = 2;
@@ -103,14 +107,12 @@ impl Run {
         let highest = one(format!("SELECT MAX({key}) FROM {table}"))?;
         let (Some(lowest), Some(highest)) = (lowest, highest) else { return Ok(run) };
         (run.next_key, run.upper_key, run.first_key) = (lowest, highest, lowest);
-        let total = if only.is_empty() {
-            one(format!(
-                "SELECT (SELECT MAX(rowid) FROM {table}) - (SELECT MIN(rowid) FROM {table}) + 1"
-            ))?
+        run.rows_total = if only.is_empty() {
+            row_span(tx, table)?.min(ROWS_TOTAL_MAX)
         } else {
-            one(format!("SELECT COUNT(*) FROM {table} WHERE {only}"))?
+            let counted = one(format!("SELECT COUNT(*) FROM {table} WHERE {only}"))?;
+            counted.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)
         };
-        run.rows_total = total.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
         Ok(run)
     }
 

@@ -59,7 +59,7 @@ const MOVES: &[(State, &[State])] = &[
     (Paused, &[Pending, Cancelled]),
     (Cancelling, &[Cancelled, Interrupted, Failed, Succeeded]),
     (Cancelled, &[Pending]),
-    (Interrupted, &[Running, Cancelled]),
+    (Interrupted, &[Running, Paused, Cancelled]),
     (Failed, &[Pending]),
     (
         Verifying,
@@ -149,7 +149,7 @@ impl State {
     /// The command makes no sense in this state.
     pub fn follow(self, command: Command, is_out: bool) -> Result<Self, Refusal> {
         let to = match (command, self) {
-            (Command::Pause, Pending) => Paused,
+            (Command::Pause, Pending | Interrupted) => Paused,
             (Command::Pause, Running | Throttled | Verifying) if is_out => Pausing,
             (Command::Pause, Running | Throttled | Verifying) => Paused,
             (Command::Resume, Paused) => Pending,
