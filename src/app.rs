@@ -22,7 +22,7 @@ use crate::actors::lifeline::Lifelines;
 use crate::actors::loop_monitor::LoopMonitor;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
 use crate::actors::perf::{EVERY, IngestParts, PerfActors, PerfParts};
-use crate::actors::{ActorParts, Actors, sources};
+use crate::actors::{ActorParts, Actors, MigrationParts, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
@@ -200,9 +200,15 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
     let checkpointer = start_checkpointer(&database, clock).map_err(unusable(config))?;
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
+    let migrations = MigrationParts {
+        config: config.migrations,
+        wal: Some(checkpointer.gauges()),
+        readers: Some(readers.clone()),
+        folder: database.writer.path().parent().map(Path::to_owned),
+    };
     let actors = Actors::start(ActorParts {
         connection: database.writer,
-        pending: database.report.pending,
+        migrations,
         intake_capacity: config.ingest.buffer_size,
         clock: clock.clone(),
         lifelines: lifelines.clone(),
@@ -222,6 +228,7 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
         sources: sources.iter().map(MqttSource::status).collect(),
         perf: Some(perf.lines.clone()),
     });
+    state.open_backfill(actors.backfill_door());
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
     let (deaths, perf) = (Some(deaths), Some(perf));
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));

@@ -1,120 +1,158 @@
-//! Backfill: runs pending migrations one at a time, one bounded batch after the other.
+//! Backfill: runs migrations one at a time, one bounded batch after the other.
 //!
 //! ## Messages
 //! | message | answer |
 //! |---|---|
 //! | [`Begin`] | told once HTTP is up and subscriptions were tried (decision 5) |
-//! | [`Quiesce`] | when no batch is outstanding; none follows |
+//! | [`Steer`] | where a migration stands after pause, resume, cancel, retry or approve, recorded |
+//! | [`Retune`] | all migrations, after a knob was turned |
+//! | [`DryRunOf`] | what a migration would cost |
+//! | [`ListMigrations`] | all migrations as they stand |
+//! | [`Quiesce`] | when no batch is outstanding; none follows, and nothing is recorded as stopped |
 //! | `NextBatch` | its own, sent to itself after each yield |
 //!
-//! It never has more than one batch outstanding, and sends one only while Intake has no
-//! group at the writer (decision 8). A batch is followed by a pause as long as it held the writer. Blocks on nothing.
+//! What to do is [`Conductor`]'s to say; here are only the asking and the timers. Never more than
+//! one batch is outstanding, and one is sent only while Intake has no group at the writer
+//! (decision 8). Blocks on nothing.
+
+pub mod conductor;
+pub mod run;
+pub mod signals;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, ResponseFuture,
-    WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult,
+    ResponseActFuture, ResponseFuture, SpawnHandle, WrapFuture,
 };
-use tokio::sync::Notify;
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
 
+pub use self::conductor::{CommandError, Conductor, Step};
+pub use self::run::LiveRun;
+pub use self::signals::Signals;
 use super::lifeline::Lifeline;
 use super::line::{AskError, Line};
-use super::writer::{RecordFailure, RunBatch, Writer};
-use crate::clock::Clock;
+use super::writer::{DryRunMigration, RecordMoves, RunBatch, Writer};
 use crate::db::DbError;
-use crate::db::migrations::{BatchReply, BatchRequest, BatchState};
-use crate::perf::intake::IntakeGauge;
+use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun};
+use crate::perf::backfill::knobs::Setting;
+use crate::perf::backfill::{Command, Move, State};
 
-/// Rows of one batch; its hold time stays near 10 ms at this size (decision 20).
-const BATCH_ROWS: u64 = 500;
-const PAUSE_MIN: Duration = Duration::from_millis(1);
-const PAUSE_BUSY: Duration = Duration::from_millis(20);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(5);
+/// The snapshot is renewed at least so often while batches run.
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+
+/// What everyone may look at without asking: all migrations as they stood a moment ago.
+pub type LiveRuns = ArcSwap<Vec<LiveRun>>;
 
 /// The actor. See the module.
 pub struct Backfill {
-    writer: Line<Writer>,
+    conductor: Conductor,
     signals: Signals,
-    /// Names still to do, the next one last.
-    queue: Vec<&'static str>,
-    is_running: bool,
+    looked: signals::Looked,
+    writer: Line<Writer>,
+    live: Arc<LiveRuns>,
+    published_at: Option<Duration>,
+    has_begun: bool,
     is_quiescing: bool,
-    idle: Arc<Notify>,
+    is_recording: bool,
+    timer: Option<SpawnHandle>,
+    waiting: Vec<oneshot::Sender<()>>,
     _lifeline: Lifeline,
 }
 
-/// What it reads without asking.
-#[derive(Clone)]
-pub struct Signals {
-    /// Whether receptions are being committed.
-    pub gauge: Arc<IntakeGauge>,
-    /// The time.
-    pub clock: Clock,
-}
-
 impl Backfill {
-    /// Makes the actor with the names of the pending migrations, in the order they are to run.
+    /// Makes the actor, and the place where it shows how things stand.
     pub fn new(
         writer: Line<Writer>,
         signals: Signals,
-        mut pending: Vec<&'static str>,
+        mut conductor: Conductor,
         lifeline: Lifeline,
-    ) -> Self {
-        pending.reverse();
-        let idle = Arc::new(Notify::new());
-        let (is_running, is_quiescing) = (false, false);
-        let queue = pending;
-        Self { writer, signals, queue, is_running, is_quiescing, idle, _lifeline: lifeline }
+    ) -> (Self, Arc<LiveRuns>) {
+        conductor.set_limits(signals.limits());
+        let live = Arc::new(ArcSwap::from_pointee(conductor.live()));
+        let backfill = Self {
+            conductor,
+            signals,
+            looked: signals::Looked::default(),
+            writer,
+            live: Arc::clone(&live),
+            published_at: None,
+            has_begun: false,
+            is_quiescing: false,
+            is_recording: false,
+            timer: None,
+            waiting: Vec::new(),
+            _lifeline: lifeline,
+        };
+        (backfill, live)
     }
 
-    /// Decides what follows an answered batch; `None` when the writer has ended.
-    fn note(&mut self, answer: Result<BatchReply, AskError<DbError>>) -> Option<Next> {
-        match answer {
-            Ok(reply) => {
-                if reply.state == BatchState::Done {
-                    tracing::info!(
-                        migration = reply.name,
-                        rows = reply.rows_done,
-                        "migration done"
-                    );
-                    self.queue.pop();
-                }
-                Some(Next::After(reply.hold.max(PAUSE_MIN)))
-            }
-            Err(AskError::Stopped) => None,
-            Err(AskError::Refused(error)) if !error.is_transient() => {
-                let name = self.queue.pop()?;
-                let reason = error.to_string();
-                tracing::error!(migration = name, reason, "migration failed");
-                Some(Next::Record(RecordFailure { name, reason }))
-            }
-            Err(_) => Some(Next::After(PAUSE_AFTER_ERROR)),
+    /// Looks again after `pause`; an earlier appointment is given up.
+    fn schedule(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = Some(ctx.notify_later(NextBatch, pause));
+    }
+
+    fn publish(&mut self, is_urgent: bool) {
+        let now = self.signals.clock.monotonic();
+        let is_due = self.published_at.is_none_or(|at| now.saturating_sub(at) >= PUBLISH_EVERY);
+        if is_urgent || is_due {
+            self.published_at = Some(now);
+            self.live.store(Arc::new(self.conductor.live()));
         }
     }
-}
 
-impl Backfill {
-    /// Has a failure recorded and goes on to the next migration.
-    fn record(&mut self, failure: RecordFailure, ctx: &mut Context<Self>) {
+    fn run(&mut self, request: BatchRequest, limits: BatchLimits, ctx: &mut Context<Self>) {
+        let sent_at = self.signals.clock.monotonic();
+        let message = RunBatch { request, limits, sent_at };
         let writer = self.writer.clone();
-        let asked = async move { writer.ask(failure).await }.into_actor(self);
-        ctx.spawn(asked.map(|answer, _, ctx| {
-            if let Err(error) = answer {
-                tracing::error!(%error, "a failed migration could not be recorded as such");
+        let asked = async move { writer.ask(message).await }.into_actor(self);
+        ctx.spawn(asked.map(|answer, this, ctx| this.answered(answer, ctx)));
+    }
+
+    fn answered(&mut self, answer: Result<BatchReply, AskError<DbError>>, ctx: &mut Context<Self>) {
+        let pause = match answer {
+            Ok(reply) => self.conductor.note(Ok(reply)),
+            Err(AskError::Refused(error)) => self.conductor.note(Err(error)),
+            // The writer has ended, and with it the process.
+            Err(AskError::Stopped) => self.conductor.note(Err(DbError::Closed)),
+            Err(_) => {
+                self.conductor.give_up_batch();
+                PAUSE_AFTER_ERROR
             }
-            ctx.notify_later(NextBatch, PAUSE_MIN);
+        };
+        for waiting in self.waiting.drain(..) {
+            // Who waited may have gone.
+            let _ = waiting.send(());
+        }
+        self.publish(false);
+        self.schedule(pause, ctx);
+    }
+
+    fn record(&mut self, moves: Vec<Move>, ctx: &mut Context<Self>) {
+        let writer = self.writer.clone();
+        let message = RecordMoves { moves: moves.clone() };
+        self.is_recording = true;
+        let asked = async move { writer.ask(message).await }.into_actor(self);
+        ctx.spawn(asked.map(|answer: Result<(), _>, this, ctx| {
+            this.is_recording = false;
+            this.publish(true);
+            let pause = match answer {
+                Ok(()) => Duration::ZERO,
+                Err(error) => {
+                    tracing::error!(%error, "the books of migrations cannot be kept");
+                    this.conductor.put_back(moves);
+                    PAUSE_AFTER_ERROR
+                }
+            };
+            this.schedule(pause, ctx);
         }));
     }
-}
-
-/// What follows a batch.
-enum Next {
-    /// Another one, after a pause.
-    After(Duration),
-    /// The failure is recorded; then the next migration.
-    Record(RecordFailure),
 }
 
 impl Actor for Backfill {
@@ -130,12 +168,13 @@ impl Handler<Begin> for Backfill {
     type Result = ();
 
     fn handle(&mut self, _: Begin, ctx: &mut Context<Self>) {
-        ctx.notify_later(NextBatch, PAUSE_MIN);
+        self.has_begun = true;
+        self.schedule(Duration::ZERO, ctx);
     }
 }
 
-/// Asks to send no further batch; answered when none is outstanding. The migrations stay pending
-/// and go on from their cursors at the next start.
+/// Asks to send no further batch; answered when none is outstanding. The migrations stay as they
+/// are and go on from their cursors at the next start.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Quiesce;
@@ -145,25 +184,115 @@ impl Handler<Quiesce> for Backfill {
 
     fn handle(&mut self, _: Quiesce, _: &mut Context<Self>) -> Self::Result {
         self.is_quiescing = true;
-        let (idle, is_running) = (self.idle.clone(), self.is_running);
+        self.conductor.stop_batch();
+        let (done, ended) = oneshot::channel();
+        if self.conductor.is_out() {
+            self.waiting.push(done);
+        }
         Box::pin(async move {
-            if is_running {
-                idle.notified().await;
-            }
+            // A dropped sender means that nothing was outstanding, or that the actor has ended.
+            let _ = ended.await;
         })
     }
 }
 
-/// Asks for the names that are still to do, the next one first.
+/// Asks how all migrations stand, in the order in which they run.
 #[derive(Message)]
-#[rtype(result = "Vec<&'static str>")]
-pub struct ListPending;
+#[rtype(result = "Vec<LiveRun>")]
+pub struct ListMigrations;
 
-impl Handler<ListPending> for Backfill {
-    type Result = MessageResult<ListPending>;
+impl Handler<ListMigrations> for Backfill {
+    type Result = MessageResult<ListMigrations>;
 
-    fn handle(&mut self, _: ListPending, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.queue.iter().rev().copied().collect())
+    fn handle(&mut self, _: ListMigrations, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.conductor.live())
+    }
+}
+
+/// Asks to pause, resume, cancel, retry or approve; answered when it is in the books. A batch that
+/// is under way ends first; the answer does not wait for it.
+#[derive(Message)]
+#[rtype(result = "Result<State, CommandError>")]
+pub struct Steer {
+    /// The migration.
+    pub name: String,
+    /// What to do.
+    pub command: Command,
+    /// Who asks.
+    pub by: String,
+}
+
+impl Handler<Steer> for Backfill {
+    type Result = ResponseActFuture<Self, Result<State, CommandError>>;
+
+    fn handle(&mut self, message: Steer, _: &mut Context<Self>) -> Self::Result {
+        let steered = self.conductor.command(&message.name, message.command, &message.by);
+        self.publish(true);
+        let (moves, writer) = (self.conductor.take_moves(), self.writer.clone());
+        let record = RecordMoves { moves: moves.clone() };
+        let recorded = async move {
+            let state = steered?;
+            match writer.ask(record).await {
+                Ok(()) => Ok(state),
+                Err(AskError::Refused(error)) => Err(CommandError::Database(error)),
+                Err(_) => Err(CommandError::Writer),
+            }
+        };
+        Box::pin(recorded.into_actor(self).map(|answer, this, ctx| {
+            if matches!(answer, Err(CommandError::Database(_) | CommandError::Writer)) {
+                this.conductor.put_back(moves);
+            }
+            this.publish(true);
+            this.schedule(Duration::ZERO, ctx);
+            answer
+        }))
+    }
+}
+
+/// Asks to turn a knob of one migration; the next batch uses it.
+#[derive(Message)]
+#[rtype(result = "Result<Vec<LiveRun>, CommandError>")]
+pub struct Retune {
+    /// The migration.
+    pub name: String,
+    /// The knob and its value, by whom, why and until when.
+    pub settings: Vec<(String, Setting)>,
+}
+
+impl Handler<Retune> for Backfill {
+    type Result = Result<Vec<LiveRun>, CommandError>;
+
+    fn handle(&mut self, message: Retune, ctx: &mut Context<Self>) -> Self::Result {
+        self.conductor.tune(&message.name, &message.settings)?;
+        self.publish(true);
+        self.schedule(Duration::ZERO, ctx);
+        Ok(self.conductor.live())
+    }
+}
+
+/// Asks what a migration would still cost. Some batches are done and taken back.
+#[derive(Message)]
+#[rtype(result = "Result<DryRun, CommandError>")]
+pub struct DryRunOf {
+    /// The migration.
+    pub name: String,
+}
+
+impl Handler<DryRunOf> for Backfill {
+    type Result = ResponseFuture<Result<DryRun, CommandError>>;
+
+    fn handle(&mut self, message: DryRunOf, _: &mut Context<Self>) -> Self::Result {
+        let writer = self.writer.clone();
+        Box::pin(async move {
+            match writer.ask(DryRunMigration { name: message.name }).await {
+                Ok(prediction) => Ok(prediction),
+                Err(AskError::Refused(DbError::UnknownMigration { name })) => {
+                    Err(CommandError::Unknown(name))
+                }
+                Err(AskError::Refused(error)) => Err(CommandError::Database(error)),
+                Err(_) => Err(CommandError::Writer),
+            }
+        })
     }
 }
 
@@ -175,26 +304,18 @@ impl Handler<NextBatch> for Backfill {
     type Result = ();
 
     fn handle(&mut self, _: NextBatch, ctx: &mut Context<Self>) {
-        let Some(name) = self.queue.last().filter(|_| !self.is_quiescing) else { return };
-        if self.signals.gauge.is_committing() {
-            ctx.notify_later(NextBatch, PAUSE_BUSY);
+        self.timer = None;
+        if !self.has_begun || self.is_quiescing || self.is_recording {
             return;
         }
-        let request = BatchRequest { name: (*name).to_owned(), rows_max: BATCH_ROWS };
-        let request = RunBatch { request, sent_at: self.signals.clock.monotonic() };
-        let writer = self.writer.clone();
-        self.is_running = true;
-        let asked = async move { writer.ask(request).await }.into_actor(self);
-        ctx.spawn(asked.map(|answer, this, ctx| {
-            this.is_running = false;
-            this.idle.notify_one();
-            match this.note(answer) {
-                Some(Next::After(pause)) => {
-                    ctx.notify_later(NextBatch, pause);
-                }
-                Some(Next::Record(failure)) => this.record(failure, ctx),
-                None => {}
-            }
-        }));
+        let readings = self.signals.read(&mut self.looked);
+        let step = self.conductor.next(&readings, self.signals.is_writer_wanted());
+        match step {
+            Step::Record(moves) => self.record(moves, ctx),
+            Step::Batch(request, limits) => self.run(request, limits, ctx),
+            Step::After(pause) => self.schedule(pause, ctx),
+            Step::Idle => {}
+        }
+        self.publish(false);
     }
 }

@@ -22,6 +22,7 @@ pub mod stats_file;
 pub mod vitals;
 pub mod writer;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use std::time::Duration;
 use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
-use self::backfill::{Backfill, Begin, Quiesce, Signals};
+use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
@@ -38,8 +39,9 @@ use self::mqtt_source::MqttSource;
 use self::vitals::WriteSide;
 use self::writer::{Close, WriteTotals, Writer};
 use crate::clock::Clock;
+use crate::config::MigrationsConfig;
 use crate::db::pages::PageGauge;
-use crate::db::{DbError, WalGauges, WriteConnection};
+use crate::db::{DbError, Readers, WalGauges, WriteConnection};
 use crate::perf::intake::IntakeGauge;
 use crate::perf::ledger::Ledger;
 
@@ -60,6 +62,8 @@ pub struct Actors {
     pub live: Line<Live>,
     /// Runs migrations.
     pub backfill: Line<Backfill>,
+    /// Migrations as they stood a moment ago.
+    pub migrations: Arc<LiveRuns>,
     /// Where sources hand in what they hear.
     pub door: Door,
     /// The ingest queue's gauge.
@@ -81,8 +85,8 @@ pub struct Actors {
 pub struct ActorParts {
     /// The only read-write connection.
     pub connection: WriteConnection,
-    /// Migrations to run, in order.
-    pub pending: Vec<&'static str>,
+    /// How migrations are paced, and what holds them up.
+    pub migrations: MigrationParts,
     /// The bound of the ingest queue.
     pub intake_capacity: usize,
     /// The time.
@@ -91,12 +95,38 @@ pub struct ActorParts {
     pub lifelines: Lifelines,
 }
 
+/// What migrations need besides the connection.
+#[derive(Default)]
+pub struct MigrationParts {
+    /// The knobs.
+    pub config: MigrationsConfig,
+    /// The write-ahead log.
+    pub wal: Option<Arc<WalGauges>>,
+    /// The readers.
+    pub readers: Option<Readers>,
+    /// The folder of the database.
+    pub folder: Option<PathBuf>,
+}
+
+/// What web handlers need to show and steer migrations.
+#[derive(Clone)]
+pub struct BackfillDoor {
+    /// Takes commands.
+    pub line: Line<Backfill>,
+    /// Migrations as they stood a moment ago.
+    pub live: Arc<LiveRuns>,
+}
+
 impl Actors {
     /// Starts all of them.
     pub fn start(parts: ActorParts) -> Self {
-        let ActorParts { connection, pending, intake_capacity, clock, lifelines } = parts;
+        let ActorParts { connection, migrations, intake_capacity, clock, lifelines } = parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
         let (ledger, pages) = (connection.ledger(), connection.pages());
+        let stored = connection.stored_states().unwrap_or_else(|error| {
+            tracing::error!(%error, "the books of migrations cannot be read: none is run");
+            Vec::new()
+        });
         let (totals, live_dropped) = (Arc::default(), Arc::default());
 
         let live_arbiter = Arbiter::new();
@@ -111,18 +141,26 @@ impl Actors {
         let writer = Line::new(writer, WRITER_ROOM, WRITER_DEADLINE);
 
         let lifeline = lifelines.attach("intake");
-        let signals = Signals { gauge: Arc::clone(&gauge), clock: clock.clone() };
+        let signals = Signals {
+            gauge: Arc::clone(&gauge),
+            wal: migrations.wal,
+            readers: migrations.readers,
+            folder: migrations.folder,
+            clock: clock.clone(),
+        };
+        let conductor = Conductor::new(stored, &migrations.config, clock.clone());
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 
         let lifeline = lifelines.attach("backfill");
-        let backfill = Backfill::new(writer.clone(), signals, pending, lifeline);
+        let (backfill, live_runs) = Backfill::new(writer.clone(), signals, conductor, lifeline);
         let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
 
         Self {
             intake,
             live,
             backfill,
+            migrations: live_runs,
             door,
             gauge,
             totals,
@@ -133,6 +171,11 @@ impl Actors {
             writer_arbiter,
             live_arbiter,
         }
+    }
+
+    /// What web handlers need to show and steer migrations.
+    pub fn backfill_door(&self) -> BackfillDoor {
+        BackfillDoor { line: self.backfill.clone(), live: Arc::clone(&self.migrations) }
     }
 
     /// Lets migrations start.

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | [`CommitReceptions`] | what became of each record, after one durable transaction |
 //! | [`RunBatch`] | what one bounded step of a migration did |
-//! | [`RecordFailure`] | when a migration's failure is in the books |
+//! | [`RecordMoves`] | when the moves of migrations are in the books |
+//! | [`DryRunMigration`] | what a migration would cost; nothing is changed |
 //! | [`Close`] | after the last checkpoint; then it ends |
 //!
 //! It blocks its own thread on SQLite and on nothing else; it asks nobody. It tells Live what was
@@ -21,9 +22,10 @@ use actix::{Actor, ActorContext, Context, Handler, Message};
 use super::lifeline::Lifeline;
 use super::line::Line;
 use super::live::{Announce, Live};
-use crate::db::migrations::{BatchReply, BatchRequest};
+use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun};
 use crate::db::{Commit, DbError, WriteConnection, WriteCounts};
 use crate::ingest::reception::Record;
+use crate::perf::backfill::Move;
 
 /// Messages that may wait in the mailbox; senders hold one each (decision 8).
 const MAILBOX_CAPACITY: usize = 64;
@@ -117,6 +119,8 @@ impl Handler<CommitReceptions> for Writer {
 pub struct RunBatch {
     /// Which step.
     pub request: BatchRequest,
+    /// What bounds it besides its rows.
+    pub limits: BatchLimits,
     /// As in [`CommitReceptions`].
     pub sent_at: Duration,
 }
@@ -129,26 +133,42 @@ impl Handler<RunBatch> for Writer {
         connection.note_sent(message.sent_at);
         let request = message.request;
         // A transaction that unwinds is rolled back by its own drop.
-        catch_unwind(AssertUnwindSafe(|| connection.run_batch(&request)))
+        catch_unwind(AssertUnwindSafe(|| connection.run_bounded(&request, &message.limits)))
             .unwrap_or_else(|_| Err(DbError::Panicked { migration: request.name.clone() }))
     }
 }
 
-/// Asks to enter in the books that a migration has failed, and why.
+/// Asks to enter moves of migrations in the books: all of them or none.
 #[derive(Message)]
 #[rtype(result = "Result<(), DbError>")]
-pub struct RecordFailure {
-    /// The migration's name.
-    pub name: &'static str,
-    /// What the operator is told.
-    pub reason: String,
+pub struct RecordMoves {
+    /// In the order in which they happened.
+    pub moves: Vec<Move>,
 }
 
-impl Handler<RecordFailure> for Writer {
+impl Handler<RecordMoves> for Writer {
     type Result = Result<(), DbError>;
 
-    fn handle(&mut self, message: RecordFailure, _: &mut Context<Self>) -> Self::Result {
-        self.connection()?.fail_migration(message.name, &message.reason)
+    fn handle(&mut self, message: RecordMoves, _: &mut Context<Self>) -> Self::Result {
+        self.connection()?.record_moves(&message.moves)
+    }
+}
+
+/// Asks what a migration would still cost; a few small steps are done and taken back.
+#[derive(Message)]
+#[rtype(result = "Result<DryRun, DbError>")]
+pub struct DryRunMigration {
+    /// The migration's name.
+    pub name: String,
+}
+
+impl Handler<DryRunMigration> for Writer {
+    type Result = Result<DryRun, DbError>;
+
+    fn handle(&mut self, message: DryRunMigration, _: &mut Context<Self>) -> Self::Result {
+        let connection = self.connection()?;
+        catch_unwind(AssertUnwindSafe(|| connection.dry_run(&message.name)))
+            .unwrap_or_else(|_| Err(DbError::Panicked { migration: message.name.clone() }))
     }
 }
 

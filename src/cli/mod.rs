@@ -3,6 +3,7 @@
 pub mod check;
 pub mod decode;
 pub mod healthcheck;
+pub mod migrate;
 pub mod replay;
 pub mod seed;
 pub mod serve;
@@ -40,6 +41,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Build a large database of plausible history.
     Seed(seed::SeedArgs),
+    /// Show, run and steer the migrations of a database or of a running process.
+    Migrate(migrate::MigrateArgs),
     /// Look at configuration and database and say what is wrong and how to mend it.
     Check(check::CheckArgs),
     /// Ask a running process whether it is well.
@@ -57,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(&args).map_err(|error| chain(&error)),
         Command::Simulate(args) => simulate::run(&args).map_err(|error| chain(&error)),
         Command::Seed(args) => seed::run(&args).map_err(|error| chain(&error)),
+        Command::Migrate(args) => migrate::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
     };

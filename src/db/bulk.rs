@@ -194,7 +194,8 @@ impl BulkWriter {
         if era == Era::PreBackfill {
             conn.execute_batch(
                 "DELETE FROM _migrations; DELETE FROM _async_migrations; \
-                 DROP TABLE _migration_runs;",
+                 DROP TABLE _migration_runs; DROP TABLE _migration_states; \
+                 DROP TABLE _migration_moves; DROP TABLE _migration_dead_letters;",
             )
             .doing(ACTION)?;
         }

@@ -61,6 +61,7 @@ pub struct WalGauges {
     failures: AtomicU64,
     last_hold_us: AtomicU64,
     is_blind: AtomicBool,
+    is_wanted: AtomicBool,
 }
 
 impl WalGauges {
@@ -73,6 +74,12 @@ impl WalGauges {
     pub fn debt_pages(&self) -> Option<u32> {
         let done = self.checkpointed_pages.load(Ordering::Relaxed);
         self.log_pages().map(|log| log.saturating_sub(done))
+    }
+
+    /// Asks for a checkpoint of whatever there is, or takes that back: who waits for the log to
+    /// start again cannot wait for more debt.
+    pub fn want_checkpoint(&self, is_wanted: bool) {
+        self.is_wanted.store(is_wanted, Ordering::Relaxed);
     }
 
     /// Size of the WAL file: its high-water mark, not what is pending.
@@ -196,7 +203,9 @@ impl Keeper {
             let log_pages = self.log_pages;
             self.tell(|keeper| keeper.look());
             let is_growing = self.log_pages != log_pages;
-            pause = if is_growing { LOOK_WHILE_GROWING } else { LOOK_WHILE_QUIET };
+            let is_wanted = self.gauges.is_wanted.load(Ordering::Relaxed);
+            let is_soon = is_growing || is_wanted;
+            pause = if is_soon { LOOK_WHILE_GROWING } else { LOOK_WHILE_QUIET };
         }
     }
 
@@ -222,7 +231,8 @@ impl Keeper {
         let is_idle = now.saturating_sub(self.grown_at) >= self.limits.idle_after;
         let debt = log.saturating_sub(done);
         let is_long = log > self.limits.log_pages_max && now >= self.restart_after;
-        if debt >= self.limits.debt_pages_max || ((is_idle || is_long) && debt > 0) {
+        let is_wanted = is_idle || is_long || self.gauges.is_wanted.load(Ordering::Relaxed);
+        if debt >= self.limits.debt_pages_max || (is_wanted && debt > 0) {
             self.checkpoint(Mode::Passive)?;
         }
         if is_idle && self.gauges.file_bytes() > self.limits.file_bytes_max {

@@ -66,7 +66,8 @@ const NODE_COLUMNS: &[(&str, &str)] = &[
     ("multibyte_evidence", "TEXT"),
 ];
 
-/// Every table. The last one is our own, beside `_async_migrations`: where a migration stands.
+/// Every table. Those that begin with `_migration_` are our own, beside `_async_migrations`: where
+/// a migration stands, how it came there, and rows that it could not change.
 pub const TABLES: &[Table] = &[
     Table { name: "nodes", columns: NODE_COLUMNS, constraint: "" },
     Table { name: "inactive_nodes", columns: NODE_COLUMNS, constraint: "" },
@@ -218,8 +219,48 @@ pub const TABLES: &[Table] = &[
             ("upper_key", "INTEGER NOT NULL"),
             ("rows_scanned", "INTEGER NOT NULL DEFAULT 0"),
             ("rows_changed", "INTEGER NOT NULL DEFAULT 0"),
+            ("rows_failed", "INTEGER NOT NULL DEFAULT 0"),
+            ("first_key", "INTEGER NOT NULL DEFAULT 0"),
+            ("verify_key", "INTEGER"),
+            ("verify_rounds", "INTEGER NOT NULL DEFAULT 0"),
+            ("rows_differing", "INTEGER NOT NULL DEFAULT 0"),
+            ("code_version", "INTEGER NOT NULL DEFAULT 1"),
         ],
         constraint: "",
+    },
+    Table {
+        name: "_migration_states",
+        columns: &[
+            ("name", "TEXT PRIMARY KEY"),
+            ("state", "TEXT NOT NULL"),
+            ("reason", "TEXT NOT NULL"),
+            ("by_whom", "TEXT NOT NULL"),
+            ("since_ms", "INTEGER NOT NULL"),
+        ],
+        constraint: "",
+    },
+    Table {
+        name: "_migration_moves",
+        columns: &[
+            ("id", "INTEGER PRIMARY KEY"),
+            ("name", "TEXT NOT NULL"),
+            ("from_state", "TEXT NOT NULL"),
+            ("to_state", "TEXT NOT NULL"),
+            ("reason", "TEXT NOT NULL"),
+            ("by_whom", "TEXT NOT NULL"),
+            ("at_ms", "INTEGER NOT NULL"),
+        ],
+        constraint: "",
+    },
+    Table {
+        name: "_migration_dead_letters",
+        columns: &[
+            ("name", "TEXT NOT NULL"),
+            ("row_key", "INTEGER NOT NULL"),
+            ("error", "TEXT NOT NULL"),
+            ("at_ms", "INTEGER NOT NULL"),
+        ],
+        constraint: "PRIMARY KEY (name, row_key)",
     },
 ];
 

@@ -2,6 +2,7 @@
 //! [`proc`] and [`stats_file`].
 
 pub mod anomaly;
+pub mod backfill;
 pub mod baseline;
 pub mod bodies;
 pub mod history;

@@ -50,6 +50,22 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "Not found")
     }
 
+    /// 404, and what there is.
+    pub fn no_such(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, text)
+    }
+
+    /// 409: it makes no sense as things stand; `text` says why.
+    pub fn conflict(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, text)
+    }
+
+    /// Says what was attempted.
+    #[must_use]
+    pub fn about(self, what: &str) -> Self {
+        Self { text: format!("{what}: {}", self.text), ..self }
+    }
+
     /// 405; `allow` lists the methods that are answered.
     pub fn method_not_allowed(allow: &'static str) -> Self {
         let text = format!("method not allowed, use {allow}");

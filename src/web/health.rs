@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::error::ApiError;
 use super::json::{self, JsonBody};
 use super::memory;
+use super::migrations::{self, MigrationView, WarmupTask};
 use super::state::{AppState, BUILD, Ready, State};
 use super::stats::{Counted, ENGINE};
 use crate::actors::line::AskError;
@@ -174,7 +175,7 @@ fn perf(state: &AppState) -> Perf {
 pub struct Healthz {
     /// By name.
     #[schema(value_type = Vec<Object>)]
-    async_migrations: Arc<Vec<MigrationStatus>>,
+    async_migrations: Vec<MigrationView>,
     /// Only when the list could not be read; `async_migrations_running` is then true.
     #[serde(skip_serializing_if = "Option::is_none")]
     async_migrations_error: Option<String>,
@@ -189,6 +190,9 @@ pub struct Healthz {
     /// Transmissions that answers cover.
     #[serde(rename = "loadedTx")]
     loaded_tx: Option<i64>,
+    /// What is still done before the process is as fast and complete as it can be; `null` if the
+    /// list could not be read.
+    pending_warmup_tasks: Option<Vec<WarmupTask>>,
     ready: bool,
 }
 
@@ -240,13 +244,16 @@ pub async fn healthz(state: State) -> Result<HttpResponse, ApiError> {
 async fn healthz_of(state: &State, ready: &Ready) -> Healthz {
     let now_s = state.clock.now_s();
     let counted = glance_at_counts(state).await;
-    let (async_migrations, async_migrations_error) = match glance_at_migrations(state).await {
+    let listed = glance_at_migrations(state).await;
+    let listed = listed.map(|stored| migrations::views(state, &stored));
+    let (async_migrations, async_migrations_error) = match listed {
         Ok(migrations) => (migrations, None),
-        Err(error) => (Arc::default(), Some(error.to_string())),
+        Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    let is_running = async_migrations.iter().any(|migration| migration.status == "running");
+    let tasks = migrations::warmup_tasks(&async_migrations);
     Healthz {
-        async_migrations_running: is_running || async_migrations_error.is_some(),
+        async_migrations_running: !tasks.is_empty() || async_migrations_error.is_some(),
+        pending_warmup_tasks: async_migrations_error.is_none().then_some(tasks),
         async_migrations_error,
         from_pubkey_backfill: from_pubkey(&async_migrations),
         async_migrations,
@@ -283,8 +290,9 @@ pub(super) async fn glance_at_migrations(
 }
 
 /// A database without that migration has nothing to fill.
-fn from_pubkey(migrations: &[MigrationStatus]) -> BackfillProgress {
-    match migrations.iter().find(|migration| migration.name.contains("from_pubkey")) {
+fn from_pubkey(migrations: &[MigrationView]) -> BackfillProgress {
+    let mut statuses = migrations.iter().map(|view| &view.status);
+    match statuses.find(|migration| migration.name.contains("from_pubkey")) {
         Some(found) => BackfillProgress {
             done: found.status == "done",
             processed: found.rows_processed,

@@ -11,6 +11,7 @@ pub mod json;
 mod live;
 pub mod memory;
 pub mod metrics;
+pub mod migrations;
 pub mod openapi;
 pub mod packet_post;
 pub mod packet_query;
@@ -67,6 +68,10 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/perf/write-sources", perf::write_sources),
         get("/api/mqtt/status", perf::mqtt_status),
         get("/metrics", metrics::metrics),
+        get("/api/perf/async-migrations", migrations::list),
+        post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run),
+        post("/api/perf/async-migrations/{name}/tune", migrations::tune),
+        post("/api/perf/async-migrations/{name}/{command}", migrations::steer),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]

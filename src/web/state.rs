@@ -10,6 +10,7 @@ use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
 use super::stats::Counted;
+use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
 use crate::actors::line::Line;
 use crate::actors::live::Live;
@@ -88,6 +89,7 @@ pub struct AppState {
     counts: Fresh<Arc<Counted>>,
     migrations: Fresh<Arc<Vec<MigrationStatus>>>,
     pub(super) healthz_body: Fresh<JsonBody>,
+    backfill: OnceLock<BackfillDoor>,
 }
 
 impl AppState {
@@ -103,6 +105,7 @@ impl AppState {
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
             migrations: Fresh::new(HEALTH_TTL, clock.clone()),
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
+            backfill: OnceLock::new(),
             clock,
         }
     }
@@ -110,6 +113,16 @@ impl AppState {
     /// Opens the API. Later calls change nothing.
     pub fn open(&self, ready: Ready) {
         let _ = self.ready.set(ready);
+    }
+
+    /// Lets migrations be steered. Later calls change nothing.
+    pub fn open_backfill(&self, door: BackfillDoor) {
+        let _ = self.backfill.set(door);
+    }
+
+    /// The way to the migrations; `None` in a process that does not write.
+    pub(super) fn backfill(&self) -> Option<&BackfillDoor> {
+        self.backfill.get()
     }
 
     /// Returns what there is once the database is open.

@@ -50,7 +50,7 @@ fn start(path: &Path, capacity: usize) -> Actors {
     let database = db::open(path, &OpenOptions::new(clock.clone())).unwrap();
     let parts = ActorParts {
         connection: database.writer,
-        pending: Vec::new(),
+        migrations: Default::default(),
         intake_capacity: capacity,
         clock,
         lifelines: Lifelines::new().0,

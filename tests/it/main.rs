@@ -8,6 +8,7 @@ mod api_perf;
 mod api_post;
 mod api_stats;
 mod api_transport;
+mod backfill;
 mod command_line;
 mod config;
 mod faults;

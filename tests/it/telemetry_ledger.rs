@@ -71,9 +71,9 @@ async fn requests_are_counted_by_route_with_their_real_status() {
 async fn what_the_actors_write_is_in_the_ledger_with_its_waits() {
     let (_folder, connection, clock) = database();
     let (lifelines, _deaths) = Lifelines::new();
-    let (pending, intake_capacity) = (Vec::new(), 100);
+    let (migrations, intake_capacity) = (Default::default(), 100);
     let actors =
-        Actors::start(ActorParts { connection, pending, intake_capacity, clock, lifelines });
+        Actors::start(ActorParts { connection, migrations, intake_capacity, clock, lifelines });
     let (acknowledged, committed) = tokio::sync::oneshot::channel();
     let receipt = Receipt::Committed(Box::new(move || {
         let _ = acknowledged.send(());

@@ -1,9 +1,13 @@
 //! One step of one migration in one transaction.
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::deadline::Deadline;
 use super::runs::{self, Run};
-use super::{BatchReply, BatchRequest, BatchState, KeyRange, Migration, Walk, find};
+use super::{
+    BatchLimits, BatchReply, BatchRequest, BatchState, KeyRange, Migration, Phase, Walk, books,
+    find,
+};
 use crate::db::error::{DbError, Doing};
 use crate::db::schema::{INDEXES, LEGACY_INDEXES};
 use crate::db::write::{Done, Durability, WriteConnection};
@@ -19,35 +23,81 @@ struct Stepped {
     is_index_built: bool,
 }
 
+/// One step that is asked for.
+struct Step<'a> {
+    migration: &'static Migration,
+    rows_max: u64,
+    limits: &'a BatchLimits,
+}
+
 impl WriteConnection {
-    /// Does one bounded step of one migration: its rows, cursor and counters commit together, or
-    /// nothing does.
+    /// Does one step of one migration, bounded by its rows alone: its rows, cursor and counters
+    /// commit together, or nothing does.
     ///
     /// # Errors
     /// As in [`WriteConnection::commit`]; the step may be asked for again. An unknown name, or a
     /// migration that cannot go on, is no use repeating: see [`WriteConnection::fail_migration`].
     pub fn run_batch(&mut self, request: &BatchRequest) -> Result<BatchReply, DbError> {
+        self.run_bounded(request, &BatchLimits::default())
+    }
+
+    /// As [`WriteConnection::run_batch`], bounded by time too, and with rows that cannot be
+    /// changed set aside.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn run_bounded(
+        &mut self,
+        request: &BatchRequest,
+        limits: &BatchLimits,
+    ) -> Result<BatchReply, DbError> {
         let migration = find(&request.name)?;
         let source = Source::backfill(migration.name);
         let mut failed = Shares::one(source, 0);
         failed.add_error(source);
-        self.noted(source, failed, |writer| writer.do_step(migration, request.rows_max.max(1)))
+        let step = Step { migration, rows_max: request.rows_max.max(1), limits };
+        self.noted(source, failed, |writer| writer.do_step(&step))
     }
 
-    fn do_step(
-        &mut self,
-        migration: &'static Migration,
-        rows_max: u64,
-    ) -> Result<Done<BatchReply>, DbError> {
+    fn do_step(&mut self, step: &Step<'_>) -> Result<Done<BatchReply>, DbError> {
         self.set_durability(Durability::Normal)?;
+        let clock = self.options.clock.clone();
+        let started = clock.monotonic();
+        let deadline = Deadline::install(&mut self.conn, step.limits, &clock)?;
+        let result = self.try_step(step, &deadline);
+        let was_late = deadline.was_late();
+        drop(deadline);
+        match result {
+            Err(DbError::Interrupted { .. }) => {
+                let state = if was_late { BatchState::Overran } else { BatchState::Stopped };
+                let mut answer = self.standing(step.migration)?;
+                answer.state = state;
+                answer.hold = clock.monotonic().saturating_sub(started);
+                let (shares, hold) = (Shares::one(Source::backfill(answer.name), 0), answer.hold);
+                Ok(Done { answer, shares, hold })
+            }
+            Err(error)
+                if error.is_fault_of_record() && step.rows_max == 1 && step.limits.sets_aside =>
+            {
+                self.set_aside(step, &error)
+            }
+            other => other,
+        }
+    }
+
+    fn try_step(
+        &mut self,
+        step: &Step<'_>,
+        deadline: &Deadline,
+    ) -> Result<Done<BatchReply>, DbError> {
+        let Step { migration, rows_max, limits } = *step;
         let (clock, now_s) = (self.options.clock.clone(), self.options.clock.now_s());
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .doing("begin a step of a migration")?;
+        let tx = begin(&mut self.conn)?;
         let (started, pages) = (clock.monotonic(), counters::pages_written(&tx));
         let mut run = Run::load_or_begin(&tx, migration, now_s)?;
-        let stepped = step(&tx, migration, &mut run, rows_max)?;
+        deadline.begin(rows_max > 1 && run.phase(migration) != Phase::Index);
+        let stepped = advance(&tx, migration, &mut run, rows_max, limits.verifies)?;
+        deadline.end();
         run.save(&tx, migration, now_s)?;
         if stepped.is_done {
             runs::finish(&tx, migration, now_s)?;
@@ -60,40 +110,127 @@ impl WriteConnection {
         }
         let shares = Shares::one(Source::backfill(migration.name), stepped.changed);
         let answer = BatchReply {
-            name: migration.name,
             state: if stepped.is_done { BatchState::Done } else { BatchState::More },
             rows_changed: stepped.changed,
             rows_scanned: stepped.scanned,
-            rows_done: run.rows_scanned,
-            rows_total: run.rows_total,
-            cursor: run.cursor(),
             hold,
             wal_pages,
+            ..reply(migration, &run)
         };
         Ok(Done { answer, shares, hold })
     }
+
+    /// Puts the one row at fault on the list of those that were not changed, and goes past it.
+    fn set_aside(&mut self, step: &Step<'_>, error: &DbError) -> Result<Done<BatchReply>, DbError> {
+        let migration = step.migration;
+        let clock = self.options.clock.clone();
+        let tx = begin(&mut self.conn)?;
+        let started = clock.monotonic();
+        let mut run = Run::load_or_begin(&tx, migration, clock.now_s())?;
+        let Some(walk) = &migration.walk else {
+            return Err(DbError::Stuck { name: migration.name, reason: "its index is refused" });
+        };
+        let from = run.verify_key.unwrap_or(run.next_key);
+        let Some((key, _)) = next_keys(&tx, walk, (from, run.upper_key), 1)? else {
+            return Err(DbError::Stuck { name: migration.name, reason: "the index is refused" });
+        };
+        if run.verify_key.is_some() {
+            run.verify_key = Some(key.saturating_add(1));
+        } else {
+            books::add_dead_letter(&tx, migration, key, error, clock.now_ms())?;
+            run.rows_failed += 1;
+            run.advance(key, 1, 0);
+        }
+        run.save(&tx, migration, clock.now_s())?;
+        tx.commit().doing("set a row of a migration aside")?;
+        let hold = clock.monotonic().saturating_sub(started);
+        let answer = BatchReply { rows_scanned: 1, hold, ..reply(migration, &run) };
+        Ok(Done { answer, shares: Shares::one(Source::backfill(migration.name), 0), hold })
+    }
+
+    /// Where a migration stands, without doing anything.
+    fn standing(&self, migration: &'static Migration) -> Result<BatchReply, DbError> {
+        let run = Run::load(&self.conn, migration)?.map(|(run, _)| run).unwrap_or_default();
+        Ok(reply(migration, &run))
+    }
 }
 
-/// Walks on; after the last row, in a step of its own, builds the index.
-fn step(
+pub(super) fn begin(conn: &mut Connection) -> Result<Transaction<'_>, DbError> {
+    conn.transaction_with_behavior(TransactionBehavior::Immediate)
+        .doing("begin a step of a migration")
+}
+
+/// A reply of a step that did nothing.
+fn reply(migration: &'static Migration, run: &Run) -> BatchReply {
+    BatchReply {
+        name: migration.name,
+        state: BatchState::More,
+        rows_changed: 0,
+        rows_scanned: 0,
+        rows_done: run.rows_scanned,
+        rows_total: run.rows_total,
+        cursor: run.verify_key.or_else(|| run.cursor()),
+        rows_changed_total: run.rows_changed,
+        rows_failed: run.rows_failed,
+        next: run.phase(migration),
+        hold: std::time::Duration::ZERO,
+        wal_pages: 0,
+    }
+}
+
+/// Walks on; after the last row, in a step of its own, builds the index; then verifies.
+fn advance(
     tx: &Connection,
     migration: &Migration,
     run: &mut Run,
     rows_max: u64,
+    verifies: bool,
 ) -> Result<Stepped, DbError> {
-    if let Some(walk) = migration.walk.as_ref().filter(|_| !run.is_walked()) {
-        let mut stepped = walk_on(tx, walk, run, rows_max)?;
-        stepped.is_done = run.is_walked() && migration.index.is_none();
-        return Ok(stepped);
+    let walk = migration.walk.as_ref();
+    if let Some((walk, key)) = walk.zip(run.verify_key) {
+        return verify_on(tx, migration, (walk, key), run, rows_max);
     }
-    match migration.index {
-        Some(index) => build_index(tx, migration, index, run),
-        None => Ok(Stepped { is_done: true, ..Stepped::default() }),
+    let mut stepped = match (walk, migration.index) {
+        (Some(walk), index) if !run.is_walked() => {
+            let mut stepped = walk_on(tx, walk, run, rows_max)?;
+            stepped.is_done = run.is_walked() && index.is_none();
+            stepped
+        }
+        (_, Some(index)) => build_index(tx, migration, index, run)?,
+        (_, None) => Stepped { is_done: true, ..Stepped::default() },
+    };
+    if stepped.is_done && verifies && walk.is_some() && run.rows_scanned > 0 {
+        (run.verify_key, run.rows_differing) = (Some(run.first_key), 0);
+        stepped.is_done = false;
     }
+    Ok(stepped)
+}
+
+/// Does it again to the next rows and takes it back: rows that would change are counted.
+fn verify_on(
+    tx: &Connection,
+    migration: &Migration,
+    (walk, key): (&Walk, i64),
+    run: &mut Run,
+    rows_max: u64,
+) -> Result<Stepped, DbError> {
+    const ACTION: &str = "verify rows of a migration";
+    let found = next_keys(tx, walk, (key, run.upper_key), rows_max)?;
+    let Some((last, scanned)) = found else {
+        let is_done = run.end_verification(tx, migration)?;
+        return Ok(Stepped { is_done, ..Stepped::default() });
+    };
+    tx.execute_batch("SAVEPOINT verify").doing(ACTION)?;
+    let differing = (walk.apply)(tx, KeyRange { first: key, last })?;
+    tx.execute_batch("ROLLBACK TO verify; RELEASE verify").doing(ACTION)?;
+    run.rows_differing += differing;
+    run.verify_key = Some(last.saturating_add(1));
+    Ok(Stepped { scanned, ..Stepped::default() })
 }
 
 fn walk_on(tx: &Connection, walk: &Walk, run: &mut Run, rows_max: u64) -> Result<Stepped, DbError> {
-    let Some((last, scanned)) = next_keys(tx, walk, run, rows_max)? else {
+    let found = next_keys(tx, walk, (run.next_key, run.upper_key), rows_max)?;
+    let Some((last, scanned)) = found else {
         run.end_walk();
         return Ok(Stepped::default());
     };
@@ -106,10 +243,10 @@ fn walk_on(tx: &Connection, walk: &Walk, run: &mut Run, rows_max: u64) -> Result
 }
 
 /// The highest key of the next `rows_max` rows and how many there are; `None` if there are none.
-fn next_keys(
+pub(super) fn next_keys(
     tx: &Connection,
     walk: &Walk,
-    run: &Run,
+    (first, last): (i64, i64),
     rows_max: u64,
 ) -> Result<Option<(i64, u64)>, DbError> {
     let (table, key) = (walk.table, walk.key);
@@ -122,10 +259,8 @@ fn next_keys(
     let found: Option<(Option<i64>, u64)> = tx
         .prepare_cached(&sql)
         .and_then(|mut row| {
-            row.query_row(params![run.next_key, run.upper_key, rows_max], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .optional()
+            row.query_row(params![first, last, rows_max], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()
         })
         .doing("find the next rows of a migration")?;
     Ok(found.and_then(|(last, count)| Some((last?, count))))

@@ -1,8 +1,9 @@
 //! What the books say of all migrations, for the API (http-contract §2.5).
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
+use super::books::state_of;
 use crate::clock;
 use crate::db::error::{DbError, Doing};
 use crate::db::upgrade;
@@ -37,7 +38,36 @@ pub struct MigrationStatus {
     /// Why it failed, and times that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
+    /// Where it stands, finer than `status`: a name of [`State`].
+    pub state: &'static str,
+    /// Why it stands there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_reason: Option<String>,
+    /// Since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_since: Option<String>,
+    /// Who moved it there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Rows that were changed; the others needed nothing.
+    pub rows_changed: i64,
+    /// Rows that could not be changed and were set aside.
+    pub rows_failed: i64,
+    /// Which, the first of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dead_letters: Vec<DeadLetter>,
 }
+
+/// A row that could not be changed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DeadLetter {
+    /// The row's key.
+    pub key: i64,
+    /// Why not.
+    pub error: String,
+}
+
+const DEAD_LETTERS_SHOWN: usize = 50;
 
 /// Lists all migrations by name. A database without the table has none (HZ 23); one from before
 /// progress was kept has no rows processed.
@@ -55,12 +85,36 @@ pub fn list_migrations(conn: &Connection, now_s: i64) -> Result<Vec<MigrationSta
     } else {
         "0, 0, NULL"
     };
+    let has_finer = upgrade::column_names(conn, "_migration_runs")?.contains("rows_failed")
+        && !upgrade::column_names(conn, "_migration_states")?.is_empty();
+    let (finer, joins) = if has_finer {
+        (
+            "s.state, s.reason, s.by_whom, s.since_ms, r.rows_changed, r.rows_failed",
+            "LEFT JOIN _migration_states s USING (name) LEFT JOIN _migration_runs r USING (name)",
+        )
+    } else {
+        ("NULL, NULL, NULL, NULL, 0, 0", "")
+    };
     let sql = format!(
-        "SELECT name, status, started_at, ended_at, error, {progress} FROM _async_migrations \
-         ORDER BY name"
+        "SELECT name, status, started_at, ended_at, error, {progress}, {finer} \
+         FROM _async_migrations {joins} ORDER BY name"
     );
     let mut statement = conn.prepare(&sql).doing(ACTION)?;
     let rows = statement.query_map([], |row| read(row, now_s)).doing(ACTION)?;
+    let mut migrations: Vec<MigrationStatus> = rows.collect::<Result<_, _>>().doing(ACTION)?;
+    for migration in migrations.iter_mut().filter(|migration| migration.rows_failed > 0) {
+        migration.dead_letters = dead_letters(conn, &migration.name)?;
+    }
+    Ok(migrations)
+}
+
+fn dead_letters(conn: &Connection, name: &str) -> Result<Vec<DeadLetter>, DbError> {
+    const ACTION: &str = "list rows that were set aside";
+    let sql = "SELECT row_key, error FROM _migration_dead_letters WHERE name = ?1 \
+               ORDER BY row_key LIMIT ?2";
+    let mut statement = conn.prepare_cached(sql).doing(ACTION)?;
+    let read = |row: &Row<'_>| Ok(DeadLetter { key: row.get(0)?, error: row.get(1)? });
+    let rows = statement.query_map(params![name, DEAD_LETTERS_SHOWN], read).doing(ACTION)?;
     rows.collect::<Result<_, _>>().doing(ACTION)
 }
 
@@ -84,8 +138,22 @@ fn read(row: &Row<'_>, now_s: i64) -> rusqlite::Result<MigrationStatus> {
         rows_processed: row.get::<_, Option<i64>>(5)?.unwrap_or(0),
         rows_total: row.get::<_, Option<i64>>(6)?.unwrap_or(0),
         last_update_at: text(7)?,
+        rows_changed: row.get::<_, Option<i64>>(12)?.unwrap_or(0),
+        rows_failed: row.get::<_, Option<i64>>(13)?.unwrap_or(0),
         ..MigrationStatus::default()
     };
+    let finer = text(8)?;
+    let error = text(4)?;
+    let stored_status = stored.as_deref().unwrap_or_default();
+    migration.state = match status {
+        "unknown" => "unknown",
+        _ => state_of(stored_status, error.as_deref(), finer.as_deref()).as_str(),
+    };
+    if finer.as_deref() == Some(migration.state) {
+        migration.state_reason = text(9)?;
+        migration.by = text(10)?;
+        migration.state_since = row.get::<_, Option<i64>>(11)?.map(clock::iso_ms);
+    }
     migration.tell_pace(now_s);
     Ok(migration)
 }

@@ -9,6 +9,9 @@
 //! `_migrations` say it in the original's words (decisions 17 and 19).
 
 mod batch;
+mod books;
+mod deadline;
+mod dry_run;
 mod list;
 mod nodes;
 mod observations;
@@ -19,12 +22,17 @@ mod transmissions;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-pub use self::list::{MigrationStatus, list_migrations};
+pub use self::books::StoredState;
+pub use self::dry_run::DryRun;
+pub use self::list::{DeadLetter, MigrationStatus, list_migrations};
 pub use self::registry::MIGRATIONS;
+pub use self::runs::CANCELLED;
 pub(super) use self::runs::register;
 use super::error::DbError;
 
@@ -33,6 +41,9 @@ use super::error::DbError;
 pub struct Migration {
     /// Its name in `_async_migrations`; the original's where it has one.
     pub name: &'static str,
+    /// Raised when what it does to a row changes: a run that an earlier version has begun is not
+    /// gone on with.
+    pub version: u32,
     /// The rows to walk before the index is built, if any.
     pub walk: Option<Walk>,
     /// The index that is built at the end, if any, in one step (decision 18).
@@ -86,6 +97,20 @@ pub struct BatchRequest {
     pub rows_max: u64,
 }
 
+/// What bounds a step besides its rows. The default bounds nothing.
+#[derive(Clone, Debug, Default)]
+pub struct BatchLimits {
+    /// After so long the step is rolled back: [`BatchState::Overran`]. Neither a single row nor
+    /// an index can be halved, so they are let run.
+    pub hold_max: Option<Duration>,
+    /// Rolls the step back when set: [`BatchState::Stopped`].
+    pub stop: Option<Arc<AtomicBool>>,
+    /// Whether a step of one row that fails by that row's fault sets it aside.
+    pub sets_aside: bool,
+    /// Whether all rows are looked at once more before it is done.
+    pub verifies: bool,
+}
+
 /// What a step did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchReply {
@@ -103,10 +128,28 @@ pub struct BatchReply {
     pub rows_total: u64,
     /// The last key that is done; `None` before the first and when an index is built.
     pub cursor: Option<i64>,
+    /// Rows that all steps of this run changed.
+    pub rows_changed_total: u64,
+    /// Rows that this run has set aside.
+    pub rows_failed: u64,
+    /// What the next step does.
+    pub next: Phase,
     /// How long the write lock was held.
     pub hold: Duration,
     /// Pages that the step added to the WAL.
     pub wal_pages: u32,
+}
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// Changes rows.
+    #[default]
+    Walk,
+    /// Builds the index, in one step.
+    Index,
+    /// Looks whether all rows are as they should be.
+    Verify,
 }
 
 /// Whether a migration goes on.
@@ -114,6 +157,10 @@ pub struct BatchReply {
 pub enum BatchState {
     /// Ask again.
     More,
+    /// Nothing was done, because it took too long: ask again for half of the rows.
+    Overran,
+    /// Nothing was done, because it was told to stop.
+    Stopped,
     /// It is finished and recorded.
     Done,
 }

@@ -102,7 +102,14 @@ const fn build(index: &'static str) -> Migration {
 }
 
 const fn unrecorded(name: &'static str) -> Migration {
-    Migration { name, walk: None, index: None, recorded_as: None, applies: Applies::Always }
+    Migration {
+        name,
+        version: 1,
+        walk: None,
+        index: None,
+        recorded_as: None,
+        applies: Applies::Always,
+    }
 }
 
 const fn recorded(name: &'static str) -> Migration {

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::{Applies, MIGRATIONS, Migration, Walk, find};
+use super::books::row_span;
+use super::{Applies, MIGRATIONS, Migration, Phase, Walk, find};
 use crate::clock;
 use crate::db::error::{DbError, Doing};
 use crate::db::open::OpenOptions;
@@ -16,7 +17,7 @@ use crate::perf::ledger::{Shares, Source};
 /// The error text of a run that an operator has cancelled: it is not begun again by itself.
 pub const CANCELLED: &str = "cancelled by operator";
 
-const BOOKKEEPING: &str = "keep the books of a migration";
+pub(super) const BOOKKEEPING: &str = "keep the books of a migration";
 
 /// A row of `_migration_runs`. The walk is over when `next_key` has passed `upper_key`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +29,21 @@ pub(super) struct Run {
     pub(super) rows_scanned: u64,
     pub(super) rows_changed: u64,
     pub(super) rows_total: u64,
+    pub(super) rows_failed: u64,
+    /// The lowest key when the run began.
+    pub(super) first_key: i64,
+    /// The lowest key that is not verified; `None` before.
+    pub(super) verify_key: Option<i64>,
+    pub(super) verify_rounds: u64,
+    /// Rows that the verification would still change.
+    pub(super) rows_differing: u64,
 }
+
+/// The total is an SQL integer.
+const ROWS_TOTAL_MAX: u64 = i64::MAX.unsigned_abs();
+
+/// A run whose rows still differ after so many walks has failed.
+const VERIFY_ROUNDS_MAX: u64 = 2;
 
 impl Run {
     /// Reads the run, or begins it.
@@ -37,17 +52,32 @@ impl Run {
         migration: &Migration,
         now_s: i64,
     ) -> Result<Self, DbError> {
-        let sql = "SELECT r.next_key, r.upper_key, r.rows_scanned, r.rows_changed, a.rows_total \
-                   FROM _migration_runs r JOIN _async_migrations a USING (name) WHERE r.name = ?1";
-        let stored = tx
-            .prepare_cached(sql)
-            .and_then(|mut row| row.query_row([migration.name], Self::read).optional())
-            .doing(BOOKKEEPING)?;
-        if let Some(run) = stored {
+        if let Some((run, version)) = Self::load(tx, migration)? {
+            if version != migration.version {
+                let reason = "its code has changed since it began; a retry begins it afresh";
+                return Err(DbError::Stuck { name: migration.name, reason });
+            }
             return Ok(run);
         }
         set_pending(tx, migration.name, now_s)?;
         Self::begin(tx, migration)
+    }
+
+    /// Reads the run and the version of the code that began it, if there is one.
+    pub(super) fn load(
+        tx: &Connection,
+        migration: &Migration,
+    ) -> Result<Option<(Self, u32)>, DbError> {
+        let sql = "SELECT r.next_key, r.upper_key, r.rows_scanned, r.rows_changed, a.rows_total, \
+                   r.rows_failed, r.first_key, r.verify_key, r.verify_rounds, r.rows_differing, \
+                   r.code_version \
+                   FROM _migration_runs r JOIN _async_migrations a USING (name) WHERE r.name = ?1";
+        tx.prepare_cached(sql)
+            .and_then(|mut row| {
+                row.query_row([migration.name], |row| Ok((Self::read(row)?, row.get(10)?)))
+                    .optional()
+            })
+            .doing(BOOKKEEPING)
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -57,12 +87,17 @@ impl Run {
             rows_scanned: row.get(2)?,
             rows_changed: row.get(3)?,
             rows_total: row.get(4)?,
+            rows_failed: row.get(5)?,
+            first_key: row.get(6)?,
+            verify_key: row.get(7)?,
+            verify_rounds: row.get(8)?,
+            rows_differing: row.get(9)?,
         })
     }
 
     /// Fixes the upper bound. The total is the span of keys, or a count that an index answers: a
     /// table is never counted (004-31).
-    fn begin(tx: &Connection, migration: &Migration) -> Result<Self, DbError> {
+    pub(super) fn begin(tx: &Connection, migration: &Migration) -> Result<Self, DbError> {
         let mut run = Self { next_key: 0, upper_key: -1, ..Self::default() };
         let Some(Walk { table, key, only, .. }) = migration.walk else { return Ok(run) };
         let one = |sql: String| {
@@ -71,15 +106,13 @@ impl Run {
         let lowest = one(format!("SELECT MIN({key}) FROM {table}"))?;
         let highest = one(format!("SELECT MAX({key}) FROM {table}"))?;
         let (Some(lowest), Some(highest)) = (lowest, highest) else { return Ok(run) };
-        (run.next_key, run.upper_key) = (lowest, highest);
-        let total = if only.is_empty() {
-            one(format!(
-                "SELECT (SELECT MAX(rowid) FROM {table}) - (SELECT MIN(rowid) FROM {table}) + 1"
-            ))?
+        (run.next_key, run.upper_key, run.first_key) = (lowest, highest, lowest);
+        run.rows_total = if only.is_empty() {
+            row_span(tx, table)?.min(ROWS_TOTAL_MAX)
         } else {
-            one(format!("SELECT COUNT(*) FROM {table} WHERE {only}"))?
+            let counted = one(format!("SELECT COUNT(*) FROM {table} WHERE {only}"))?;
+            counted.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)
         };
-        run.rows_total = total.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
         Ok(run)
     }
 
@@ -95,6 +128,34 @@ impl Run {
 
     pub(super) fn is_walked(&self) -> bool {
         self.next_key > self.upper_key
+    }
+
+    /// What the next step does.
+    pub(super) fn phase(&self, migration: &Migration) -> Phase {
+        match (self.is_walked(), self.verify_key, migration.index) {
+            (_, Some(_), _) => Phase::Verify,
+            (true, None, Some(_)) => Phase::Index,
+            _ => Phase::Walk,
+        }
+    }
+
+    /// Ends a verification: done if no row differs, else everything once more.
+    pub(super) fn end_verification(
+        &mut self,
+        tx: &Connection,
+        migration: &Migration,
+    ) -> Result<bool, DbError> {
+        if self.rows_differing == 0 {
+            return Ok(true);
+        }
+        if self.verify_rounds + 1 >= VERIFY_ROUNDS_MAX {
+            let reason = "rows are not as they should be after a second pass";
+            return Err(DbError::Stuck { name: migration.name, reason });
+        }
+        let (rounds, rows_changed) = (self.verify_rounds + 1, self.rows_changed);
+        self.restart(tx, migration)?;
+        (self.verify_rounds, self.rows_changed) = (rounds, rows_changed);
+        Ok(false)
     }
 
     pub(super) fn advance(&mut self, last: i64, scanned: u64, changed: u64) {
@@ -126,13 +187,20 @@ impl Run {
         execute(
             tx,
             "INSERT OR REPLACE INTO _migration_runs (name, next_key, upper_key, rows_scanned, \
-             rows_changed) VALUES (?1, ?2, ?3, ?4, ?5)",
+             rows_changed, rows_failed, first_key, verify_key, verify_rounds, rows_differing, \
+             code_version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 migration.name,
                 self.next_key,
                 self.upper_key,
                 self.rows_scanned,
-                self.rows_changed
+                self.rows_changed,
+                self.rows_failed,
+                self.first_key,
+                self.verify_key,
+                self.verify_rounds,
+                self.rows_differing,
+                migration.version
             ],
         )?;
         let total = self.rows_total.max(self.rows_scanned);
@@ -181,7 +249,7 @@ impl WriteConnection {
         self.keep_books(name, |tx, now_s| begin_again(tx, name, now_s))
     }
 
-    fn keep_books(
+    pub(super) fn keep_books(
         &mut self,
         name: &'static str,
         write: impl FnOnce(&Connection, i64) -> Result<(), DbError>,
@@ -311,14 +379,15 @@ fn record(tx: &Connection, migration: &Migration) -> Result<(), DbError> {
     migration.recorded_as.map_or(Ok(()), |name| upgrade::record_done(tx, name))
 }
 
-fn fail(tx: &Connection, name: &str, reason: &str, now_s: i64) -> Result<(), DbError> {
+pub(super) fn fail(tx: &Connection, name: &str, reason: &str, now_s: i64) -> Result<(), DbError> {
     let sql = "UPDATE _async_migrations SET status = 'failed', ended_at = datetime(?2, \
                'unixepoch'), error = ?3 WHERE name = ?1";
     execute(tx, sql, params![name, now_s, reason])?;
     Ok(())
 }
 
-fn begin_again(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
+pub(super) fn begin_again(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
+    execute(tx, "DELETE FROM _migration_dead_letters WHERE name = ?1", [name])?;
     execute(tx, "DELETE FROM _migration_runs WHERE name = ?1", [name])?;
     set_pending(tx, name, now_s)
 }
@@ -336,6 +405,10 @@ fn set_pending(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
     Ok(())
 }
 
-fn execute<P: Params>(conn: &Connection, sql: &str, params: P) -> Result<usize, DbError> {
+pub(super) fn execute<P: Params>(
+    conn: &Connection,
+    sql: &str,
+    params: P,
+) -> Result<usize, DbError> {
     conn.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).doing(BOOKKEEPING)
 }

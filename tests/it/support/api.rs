@@ -95,13 +95,14 @@ impl Api {
         let (lifelines, _deaths) = Lifelines::new();
         let actors = Actors::start(ActorParts {
             connection: database.writer,
-            pending: Vec::new(),
+            migrations: Default::default(),
             intake_capacity: 100,
             clock: clock.clone(),
             lifelines,
         });
         let (intake, live) = (Some(actors.intake.clone()), Some(actors.live.clone()));
         state.open(Ready { readers, intake, live, sources: Vec::new(), perf: None });
+        state.open_backfill(actors.backfill_door());
         Some(Self { state, clock, folder, database: None, actors: Some(actors) })
     }
 
@@ -120,7 +121,7 @@ impl Api {
         let (lifelines, _deaths) = Lifelines::new();
         let actors = Actors::start(ActorParts {
             connection: database.writer,
-            pending: Vec::new(),
+            migrations: Default::default(),
             intake_capacity: 100,
             clock: clock.clone(),
             lifelines: lifelines.clone(),

@@ -1,0 +1,452 @@
+//! What to do next: the whole course of the migrations without an actor, a thread or a database.
+//! The actor and `corescope migrate` both do what it says.
+//!
+//! One migration runs at a time, in the registry's order, because later ones need what earlier
+//! ones make. One that is paused or waits for approval therefore holds up those behind it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::run::{LiveRun, Run};
+use crate::clock::Clock;
+use crate::config::MigrationsConfig;
+use crate::db::DbError;
+use crate::db::migrations::{
+    BatchLimits, BatchReply, BatchRequest, BatchState, Phase, StoredState,
+};
+use crate::perf::backfill::health::{self, HealthGate, Limits, Readings};
+use crate::perf::backfill::knobs::{KnobValues, Knobs, Setting, TuneError};
+use crate::perf::backfill::pacing::{self, ZoneLaw};
+use crate::perf::backfill::{Command, Move, Refusal, State};
+
+/// Who moves what nobody asked for.
+const RUNNER: &str = "runner";
+/// How often a shut gate is looked at again.
+const GATE_POLL: Duration = Duration::from_millis(50);
+/// How soon the writer is asked for again when receptions have it.
+const LANE_POLL: Duration = Duration::from_millis(5);
+/// A throttle that lasts so long is entered in the books; shorter ones are the normal pace.
+const THROTTLE_TOLD_AFTER_MS: i64 = 2_000;
+/// Indexes that are predicted to take longer wait for an operator (decision 18).
+const APPROVED_HOLD_MAX: Duration = Duration::from_secs(10);
+
+/// What to do.
+#[derive(Debug)]
+pub enum Step {
+    /// Enter these moves in the books; then ask again.
+    Record(Vec<Move>),
+    /// Run this batch; then [`Conductor::note`].
+    Batch(BatchRequest, BatchLimits),
+    /// Ask again after this time.
+    After(Duration),
+    /// Nothing, until an operator says something or a batch is answered.
+    Idle,
+}
+
+/// Why a command was not followed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// There is no such migration in this database.
+    #[error("there is no migration named {0}")]
+    Unknown(String),
+    /// It makes no sense now.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// The knob cannot be turned so.
+    #[error(transparent)]
+    Tune(#[from] TuneError),
+    /// The database refused.
+    #[error("the move could not be recorded")]
+    Database(#[from] DbError),
+    /// The writer cannot be asked now.
+    #[error("the writer is busy or has ended")]
+    Writer,
+}
+
+/// See the module.
+pub struct Conductor {
+    runs: Vec<Run>,
+    clock: Clock,
+    limits: Limits,
+    gate: HealthGate,
+    zones: ZoneLaw,
+    /// The run whose batch is under way, and its rows.
+    out: Option<(usize, u64)>,
+    moves: Vec<Move>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Conductor {
+    /// Begins with what the books say. What ran when the process ended was interrupted.
+    pub fn new(stored: Vec<StoredState>, config: &MigrationsConfig, clock: Clock) -> Self {
+        let knobs = Knobs::new(knob_values(config));
+        let runs = stored.into_iter().map(|stored| Run::new(stored, knobs.clone())).collect();
+        let mut conductor = Self {
+            runs,
+            clock,
+            limits: Limits::default(),
+            gate: HealthGate::default(),
+            zones: ZoneLaw::default(),
+            out: None,
+            moves: Vec::new(),
+            stop: Arc::default(),
+        };
+        for index in 0..conductor.runs.len() {
+            let state = conductor.runs[index].state;
+            let after = state.after_restart();
+            if after != state {
+                conductor.shift(index, after, "the process ended", "restart");
+            }
+        }
+        conductor
+    }
+
+    /// Sets the levels of the health signals.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Says what to do. `is_writer_wanted`: receptions are on their way to the writer.
+    pub fn next(&mut self, readings: &Readings, is_writer_wanted: bool) -> Step {
+        if self.out.is_some() {
+            return Step::Idle;
+        }
+        if !self.moves.is_empty() {
+            return Step::Record(std::mem::take(&mut self.moves));
+        }
+        let Some(index) = self.current() else { return Step::Idle };
+        match self.runs[index].state {
+            State::Pending | State::Interrupted => self.begin(index),
+            state if state.is_active() => self.go_on(index, readings, is_writer_wanted),
+            _ => Step::Idle,
+        }
+    }
+
+    /// The one that runs, else the first that is not at its end.
+    fn current(&self) -> Option<usize> {
+        let active = self.runs.iter().position(|run| run.state.is_active());
+        active.or_else(|| self.runs.iter().position(|run| !run.state.is_final()))
+    }
+
+    fn begin(&mut self, index: usize) -> Step {
+        let run = &self.runs[index];
+        let long = run.index_hold.filter(|hold| *hold > APPROVED_HOLD_MAX && !run.is_approved);
+        match (run.state, long) {
+            (State::Pending, Some(hold)) => {
+                let seconds = hold.as_secs();
+                let why = format!("building its index is predicted to hold the writer {seconds} s");
+                tracing::warn!(migration = run.name, seconds, "a migration waits for approval");
+                self.shift(index, State::AwaitingApproval, &why, RUNNER);
+            }
+            (State::Interrupted, _) => {
+                self.shift(index, State::Running, "goes on from its cursor", RUNNER);
+            }
+            _ => self.shift(index, State::Running, "its turn", RUNNER),
+        }
+        Step::After(Duration::ZERO)
+    }
+
+    fn go_on(&mut self, index: usize, readings: &Readings, is_writer_wanted: bool) -> Step {
+        let now = self.clock.monotonic();
+        self.zones.note(health::utilisation(readings, &self.limits), now);
+        let waits_until = self.runs[index].waits_until;
+        if now < waits_until {
+            return Step::After((waits_until - now).min(Duration::from_secs(1)));
+        }
+        if let Some(reason) = self.gate.check(readings, &self.limits, now) {
+            self.throttle(index, &reason);
+            return Step::After(GATE_POLL);
+        }
+        self.release(index);
+        if is_writer_wanted {
+            return Step::After(LANE_POLL);
+        }
+        self.send(index)
+    }
+
+    fn send(&mut self, index: usize) -> Step {
+        let now_ms = self.clock.now_ms();
+        let run = &mut self.runs[index];
+        let knobs = run.knobs.values(now_ms);
+        let rows_max = run.servo.rows(&knobs.budgets());
+        self.out = Some((index, rows_max));
+        self.stop.store(false, Ordering::Relaxed);
+        let limits = BatchLimits {
+            hold_max: Some(Duration::from_millis(knobs.hold_max_ms)),
+            stop: Some(Arc::clone(&self.stop)),
+            sets_aside: true,
+            verifies: true,
+        };
+        if run.next == Phase::Index {
+            let seconds = run.index_hold.map_or(0.0, |hold| hold.as_secs_f64());
+            run.reason = format!("builds its index in one step of some {seconds:.1} s");
+        }
+        Step::Batch(BatchRequest { name: run.name.to_owned(), rows_max }, limits)
+    }
+
+    /// Takes an answered batch and returns how long to rest before the next.
+    pub fn note(&mut self, answer: Result<BatchReply, DbError>) -> Duration {
+        let Some((index, rows)) = self.out.take() else { return Duration::ZERO };
+        let rest = match answer {
+            Ok(reply) => self.take(index, rows, &reply),
+            Err(error) => self.fault(index, rows, &error),
+        };
+        match self.runs[index].state {
+            State::Pausing => self.settle(index, State::Paused),
+            State::Cancelling => self.settle(index, State::Cancelled),
+            _ => {}
+        }
+        rest
+    }
+
+    fn take(&mut self, index: usize, rows: u64, reply: &BatchReply) -> Duration {
+        let (now, now_ms) = (self.clock.monotonic(), self.clock.now_ms());
+        let run = &mut self.runs[index];
+        run.calm();
+        let (phase, failed_before) = (run.next, run.rows_failed);
+        run.take_counts(reply);
+        let knobs = run.knobs.values(now_ms);
+        match reply.state {
+            BatchState::Done => {
+                let why = format!("{} rows done", reply.rows_done);
+                tracing::info!(migration = reply.name, rows = reply.rows_done, "migration done");
+                self.shift(index, State::Succeeded, &why, RUNNER);
+                return self.rest(reply.hold, &knobs);
+            }
+            BatchState::Overran => run.servo.halve(),
+            BatchState::Stopped => {}
+            BatchState::More if run.rows_failed > failed_before => {
+                tracing::warn!(migration = reply.name, key = reply.cursor, "a row was set aside");
+                run.servo.recover();
+            }
+            BatchState::More if phase != Phase::Index => {
+                let pages = u64::from(reply.wal_pages);
+                let scanned = reply.rows_scanned.min(rows);
+                run.servo.learn(scanned, reply.hold, pages, &knobs.budgets());
+                run.eta.note(reply.rows_scanned, now);
+            }
+            BatchState::More => {}
+        }
+        self.judge(index, reply, phase);
+        self.rest(reply.hold, &knobs)
+    }
+
+    /// Ends a run that gets nowhere, and tells when all that is left is to look once more.
+    fn judge(&mut self, index: usize, reply: &BatchReply, phase: Phase) {
+        let now = self.clock.monotonic();
+        let run = &mut self.runs[index];
+        let is_walking = reply.state == BatchState::More && phase == run.next;
+        let stalled = if is_walking && phase == Phase::Walk {
+            run.stall.note(reply.cursor, reply.rows_changed, now).err()
+        } else {
+            None
+        };
+        if let Some(why) = run.verdict().or_else(|| stalled.map(str::to_owned)) {
+            self.fail(index, &why);
+        } else if run.next == Phase::Verify && run.state == State::Running {
+            self.shift(index, State::Verifying, "all rows are done", RUNNER);
+        } else if run.next != Phase::Verify && run.state == State::Verifying {
+            self.shift(index, State::Running, "some rows differ: a second pass", RUNNER);
+        }
+    }
+
+    fn fault(&mut self, index: usize, rows: u64, error: &DbError) -> Duration {
+        let now = self.clock.monotonic();
+        let why = tell(error);
+        let run = &mut self.runs[index];
+        if error.is_transient() {
+            run.back_off(now);
+            self.throttle(index, &why);
+        } else if error.is_fault_of_record() && rows > 1 && run.next != Phase::Index {
+            run.servo.halve();
+        } else {
+            self.fail(index, &why);
+        }
+        Duration::ZERO
+    }
+
+    fn fail(&mut self, index: usize, why: &str) {
+        tracing::error!(migration = self.runs[index].name, reason = why, "migration failed");
+        self.shift(index, State::Failed, why, RUNNER);
+    }
+
+    fn settle(&mut self, index: usize, to: State) {
+        let (why, by) = (self.runs[index].reason.clone(), self.runs[index].by.clone());
+        self.shift(index, to, &why, &by);
+    }
+
+    fn rest(&self, hold: Duration, knobs: &KnobValues) -> Duration {
+        let pause_min = Duration::from_millis(knobs.pause_min_ms);
+        if knobs.turbo {
+            return pause_min;
+        }
+        self.zones.stretch(pacing::rest(hold, knobs.duty_cycle, pause_min))
+    }
+
+    /// Not entered in the books at once: a gate that opens and shuts is the normal pace.
+    fn throttle(&mut self, index: usize, why: &str) {
+        let (now, now_ms) = (self.clock.monotonic(), self.clock.now_ms());
+        let run = &mut self.runs[index];
+        run.eta.note(0, now);
+        run.stall.rest();
+        if run.state != State::Throttled {
+            if !run.state.may_become(State::Throttled) {
+                return;
+            }
+            (run.state, run.since_ms, run.is_throttle_told) = (State::Throttled, now_ms, false);
+            run.by = RUNNER.to_owned();
+        }
+        why.clone_into(&mut run.reason);
+        if !run.is_throttle_told && now_ms - run.since_ms >= THROTTLE_TOLD_AFTER_MS {
+            run.is_throttle_told = true;
+            let (from, since_ms) = (active_state(run), run.since_ms);
+            tracing::info!(migration = run.name, reason = why, "a migration is throttled");
+            self.enter(index, from, State::Throttled, since_ms);
+        }
+    }
+
+    fn release(&mut self, index: usize) {
+        let run = &mut self.runs[index];
+        if run.state != State::Throttled {
+            return;
+        }
+        let to = active_state(run);
+        if run.is_throttle_told {
+            self.shift(index, to, "nothing holds it up any more", RUNNER);
+        } else {
+            (run.state, run.since_ms) = (to, self.clock.now_ms());
+            run.reason.clear();
+        }
+    }
+
+    fn shift(&mut self, index: usize, to: State, why: &str, by: &str) {
+        let at_ms = self.clock.now_ms();
+        let run = &mut self.runs[index];
+        let from = run.state;
+        if !from.may_become(to) {
+            tracing::error!(migration = run.name, ?from, ?to, "an illegal move was not made");
+            return;
+        }
+        (run.state, run.since_ms) = (to, at_ms);
+        (run.reason, run.by) = (why.to_owned(), by.to_owned());
+        if !to.is_active() {
+            run.rest();
+        }
+        self.enter(index, from, to, at_ms);
+    }
+
+    fn enter(&mut self, index: usize, from: State, to: State, at_ms: i64) {
+        let run = &self.runs[index];
+        let (why, by) = (run.reason.clone(), run.by.clone());
+        self.moves.push(Move { name: run.name, from, to, why, by, at_ms });
+    }
+
+    /// Follows an operator's command; the moves are then to be recorded.
+    ///
+    /// # Errors
+    /// [`CommandError`]; nothing has moved then.
+    pub fn command(
+        &mut self,
+        name: &str,
+        command: Command,
+        by: &str,
+    ) -> Result<State, CommandError> {
+        let index = self.find(name)?;
+        let is_out = self.out.is_some_and(|(out, _)| out == index);
+        let run = &mut self.runs[index];
+        let to = run.state.follow(command, is_out).map_err(CommandError::Refused)?;
+        match command {
+            Command::Retry => run.reset(),
+            Command::Approve => run.is_approved = true,
+            _ => {}
+        }
+        let is_index = run.next == Phase::Index;
+        if to == State::Cancelling || (to == State::Pausing && !is_index) {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+        self.shift(index, to, &format!("{} by {by}", command.as_str()), by);
+        Ok(to)
+    }
+
+    /// Turns knobs of one migration, all or none; the next batch uses them.
+    ///
+    /// # Errors
+    /// [`CommandError`]; nothing is changed then.
+    pub fn tune(&mut self, name: &str, settings: &[(String, Setting)]) -> Result<(), CommandError> {
+        let (index, now_ms) = (self.find(name)?, self.clock.now_ms());
+        let mut knobs = self.runs[index].knobs.clone();
+        for (knob, setting) in settings {
+            knobs.tune(knob, setting, now_ms)?;
+            let (value, by) = (setting.value, &setting.by);
+            tracing::info!(migration = name, knob, value, by, "a knob was turned");
+        }
+        self.runs[index].knobs = knobs;
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Result<usize, CommandError> {
+        let found = self.runs.iter().position(|run| run.name == name);
+        found.ok_or_else(|| CommandError::Unknown(name.to_owned()))
+    }
+
+    /// Moves that wait to be recorded.
+    pub fn take_moves(&mut self) -> Vec<Move> {
+        std::mem::take(&mut self.moves)
+    }
+
+    /// Gives back moves that could not be recorded.
+    pub fn put_back(&mut self, mut moves: Vec<Move>) {
+        moves.append(&mut self.moves);
+        self.moves = moves;
+    }
+
+    /// Forgets a batch of which nobody knows what became; its cursor will tell.
+    pub fn give_up_batch(&mut self) {
+        self.out = None;
+    }
+
+    /// Stops the batch that is under way, if there is one: it is rolled back.
+    pub fn stop_batch(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a batch is under way.
+    pub fn is_out(&self) -> bool {
+        self.out.is_some()
+    }
+
+    /// All migrations as they stand.
+    pub fn live(&mut self) -> Vec<LiveRun> {
+        let (now, now_ms) = (self.clock.monotonic(), self.clock.now_ms());
+        self.runs.iter_mut().map(|run| run.live(now, now_ms)).collect()
+    }
+}
+
+/// What a run is when nothing holds it up.
+fn active_state(run: &Run) -> State {
+    if run.next == Phase::Verify { State::Verifying } else { State::Running }
+}
+
+fn knob_values(config: &MigrationsConfig) -> KnobValues {
+    let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    KnobValues {
+        batch_rows_max: config.batch_rows_max,
+        hold_target_ms: ms(config.hold_target),
+        hold_max_ms: ms(config.hold_max),
+        wal_pages_max: config.wal_pages_max,
+        duty_cycle: config.duty_cycle,
+        pause_min_ms: ms(config.pause_min),
+        turbo: config.is_turbo,
+    }
+}
+
+fn tell(error: &DbError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Reads what may hold a migration up: shared gauges, the free space, the disk's pressure.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::db::{Readers, WalGauges};
+use crate::perf::backfill::health::{Level, Limits, Readings};
+use crate::perf::intake::IntakeGauge;
+
+/// What the log and a checkpoint may need beside it.
+const FREE_BYTES_NEEDED: f64 = 256.0 * 1024.0 * 1024.0;
+/// What costs a system call is read no more often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A disk that is under such pressure while nothing runs says nothing of us (decision 20).
+const IDLE_PRESSURE_MAX: f64 = 10.0;
+const PRESSURE: &str = "/proc/pressure/io";
+
+/// What it reads without asking.
+#[derive(Clone)]
+pub struct Signals {
+    /// The ingest queue.
+    pub gauge: Arc<IntakeGauge>,
+    /// The write-ahead log; `None` where nobody checkpoints.
+    pub wal: Option<Arc<WalGauges>>,
+    /// Who waits for a reader; `None` where nobody reads.
+    pub readers: Option<Readers>,
+    /// The folder of the database; `None` does not look at the free space.
+    pub folder: Option<PathBuf>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// The last look at what costs a system call.
+#[derive(Default)]
+pub(super) struct Looked {
+    at: Option<Duration>,
+    io_pressure: Option<f64>,
+    disk: Option<f64>,
+}
+
+impl Signals {
+    /// Levels for this machine: what is not there is not looked at.
+    pub(super) fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        let is_calm = read_pressure().is_some_and(|percent| percent <= IDLE_PRESSURE_MAX);
+        if !is_calm {
+            limits.io_pressure = Level::OFF;
+        }
+        if self.folder.is_none() {
+            limits.disk = Level::OFF;
+        }
+        limits
+    }
+
+    /// Whether receptions are on their way to the writer.
+    pub(super) fn is_writer_wanted(&self) -> bool {
+        self.gauge.is_committing()
+    }
+
+    /// Reads everything.
+    pub(super) fn read(&self, looked: &mut Looked) -> Readings {
+        let counts = self.gauge.counts(self.clock.now_ms());
+        self.look(looked);
+        Readings {
+            queue_age_ms: Some(counts.oldest_ms.unwrap_or(0) as f64),
+            queue_share: Some(counts.depth as f64 / counts.capacity.max(1) as f64),
+            wal_pages: self.wal_pages(),
+            readers_waiting: Some(self.readers.as_ref().map_or(0, Readers::waiting) as f64),
+            io_pressure: looked.io_pressure,
+            disk: looked.disk,
+        }
+    }
+
+    /// The log's length while some of it is not in the database. Asks the checkpointer to see to
+    /// that when the gate is shut.
+    fn wal_pages(&self) -> Option<f64> {
+        let Some(wal) = &self.wal else { return Some(0.0) };
+        let (log, debt) = (wal.log_pages()?, wal.debt_pages()?);
+        let is_long = f64::from(log) >= Limits::default().wal_pages.throttle_at;
+        wal.want_checkpoint(is_long && debt > 0);
+        Some(if debt == 0 { 0.0 } else { f64::from(log) })
+    }
+
+    fn look(&self, looked: &mut Looked) {
+        let now = self.clock.monotonic();
+        if looked.at.is_some_and(|at| now.saturating_sub(at) < LOOK_EVERY) {
+            return;
+        }
+        looked.at = Some(now);
+        looked.io_pressure = read_pressure();
+        looked.disk = self.folder.as_deref().and_then(read_disk);
+    }
+}
+
+/// Share of the free space that is needed.
+fn read_disk(folder: &Path) -> Option<f64> {
+    let volume = rustix::fs::statvfs(folder).ok()?;
+    let free = (volume.f_bavail * volume.f_frsize) as f64;
+    Some(FREE_BYTES_NEEDED / free.max(1.0))
+}
+
+/// Percent of the last 10 s in which something waited for a disk.
+fn read_pressure() -> Option<f64> {
+    let text = std::fs::read_to_string(PRESSURE).ok()?;
+    let line = text.lines().find(|line| line.starts_with("some"))?;
+    line.split_whitespace().find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
+}

@@ -1,0 +1,264 @@
+//! `/api/perf/async-migrations`: where migrations stand, and the commands to them (contract §2.5).
+
+use std::time::Duration;
+
+use actix_web::web::{Bytes, Path};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::auth::Keyed;
+use super::error::ApiError;
+use super::json::JsonBody;
+use super::openapi::ErrorBody;
+use super::state::{AppState, State};
+use crate::actors::BackfillDoor;
+use crate::actors::backfill::{CommandError, DryRunOf, LiveRun, Retune, Steer};
+use crate::actors::line::AskError;
+use crate::db::migrations::MigrationStatus;
+use crate::perf::backfill::knobs::{LASTS_DEFAULT, Setting};
+use crate::perf::backfill::{Command, Eta};
+
+/// Who asks, where the request does not say.
+const ANONYMOUS: &str = "api";
+/// Characters of what a request says of itself.
+const TEXT_CHARS_MAX: usize = 80;
+const COMMANDS: &str = "use pause, resume, cancel, retry, approve, dry-run or tune";
+
+/// One migration: what the books say, and what is going on where it is not at its end.
+#[derive(Serialize)]
+pub(super) struct MigrationView {
+    #[serde(flatten)]
+    pub(super) status: MigrationStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    live: Option<LiveRun>,
+}
+
+/// One piece of work that has to end before the process is as fast and complete as it can be.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WarmupTask {
+    name: String,
+    /// `migration`.
+    kind: &'static str,
+    state: &'static str,
+    rows_processed: i64,
+    rows_total: i64,
+    /// 0 if unknown.
+    eta_sec: f64,
+}
+
+/// What is left to do, from the list.
+pub(super) fn warmup_tasks(migrations: &[MigrationView]) -> Vec<WarmupTask> {
+    let is_left = |view: &&MigrationView| view.status.status == "running";
+    let task = |view: &MigrationView| WarmupTask {
+        name: view.status.name.clone(),
+        kind: "migration",
+        state: view.status.state,
+        rows_processed: view.status.rows_processed,
+        rows_total: view.status.rows_total,
+        eta_sec: view.status.eta_sec,
+    };
+    migrations.iter().filter(is_left).map(task).collect()
+}
+
+/// All migrations by name: the books, at most 1 s old, and what goes on at this moment.
+pub(super) async fn read(state: &AppState) -> Result<Vec<MigrationView>, ApiError> {
+    Ok(views(state, &state.migrations().await?))
+}
+
+/// Adds to the books what goes on at this moment.
+pub(super) fn views(state: &AppState, stored: &[MigrationStatus]) -> Vec<MigrationView> {
+    let live = state.backfill().map(|door| door.live.load_full()).unwrap_or_default();
+    let view = |status: &MigrationStatus| view_of(status.clone(), &live);
+    stored.iter().map(view).collect()
+}
+
+fn view_of(mut status: MigrationStatus, live: &[LiveRun]) -> MigrationView {
+    let Some(run) = live.iter().find(|run| run.name == status.name) else {
+        return MigrationView { status, live: None };
+    };
+    if !run.reason.is_empty() || run.state.as_str() != status.state {
+        status.state = run.state.as_str();
+        status.state_reason = (!run.reason.is_empty()).then(|| run.reason.clone());
+        status.by = (!run.by.is_empty()).then(|| run.by.clone());
+        status.state_since.clone_from(&run.since);
+    }
+    if run.state.is_final() {
+        return MigrationView { status, live: None };
+    }
+    match run.eta {
+        Eta::Estimate { low_s, .. } => status.eta_sec = low_s,
+        Eta::Paused | Eta::Stalled => status.eta_sec = 0.0,
+        Eta::Measuring => {}
+    }
+    status.rate_per_sec = run.rows_per_sec.unwrap_or(status.rate_per_sec);
+    MigrationView { status, live: Some(run.clone()) }
+}
+
+/// Lists all migrations by name: progress, state, pace, knobs and rows that were set aside.
+#[utoipa::path(
+    get,
+    path = "/api/perf/async-migrations",
+    tag = "perf",
+    responses(
+        (status = 200, description = "all migrations", body = Vec<Object>),
+        (status = 500, description = "the books cannot be read", body = ErrorBody),
+        (status = 503, description = "starting or busy", body = ErrorBody),
+    )
+)]
+pub async fn list(state: State) -> Result<JsonBody, ApiError> {
+    let listed = read(&state).await.map_err(|error| error.about("readAsyncMigrations"))?;
+    Ok(JsonBody::of(&listed))
+}
+
+/// Where a migration stands after a command.
+#[derive(Serialize, ToSchema)]
+pub struct Steered {
+    name: String,
+    state: &'static str,
+}
+
+/// Pauses, resumes, cancels, retries or approves a migration. The body may say who asks:
+/// `{"by": "…"}`.
+#[utoipa::path(
+    post,
+    path = "/api/perf/async-migrations/{name}/{command}",
+    tag = "perf",
+    params(
+        ("name" = String, Path, description = "the migration"),
+        ("command" = String, Path, description = "pause, resume, cancel, retry or approve"),
+    ),
+    request_body(content = Object, description = "who asks; may be absent"),
+    responses(
+        (status = 200, description = "done and recorded", body = Steered),
+        (status = 401, description = "no key", body = ErrorBody),
+        (status = 404, description = "no such migration or command", body = ErrorBody),
+        (status = 409, description = "it makes no sense now", body = ErrorBody),
+        (status = 503, description = "this process does not write", body = ErrorBody),
+    ),
+    security(("key" = []))
+)]
+pub async fn steer(
+    _: Keyed,
+    state: State,
+    path: Path<(String, String)>,
+    body: Bytes,
+) -> Result<JsonBody, ApiError> {
+    let (name, command) = path.into_inner();
+    let command = Command::of_name(&command).ok_or_else(|| ApiError::no_such(COMMANDS))?;
+    let by = text_of(&object(&body)?, "by", ANONYMOUS)?;
+    let message = Steer { name: name.clone(), command, by };
+    let state = door(&state)?.line.ask(message).await.map_err(refusal)?;
+    Ok(JsonBody::of(&Steered { name, state: state.as_str() }))
+}
+
+/// Predicts what a migration still costs: some batches are done and taken back.
+#[utoipa::path(
+    post,
+    path = "/api/perf/async-migrations/{name}/dry-run",
+    tag = "perf",
+    params(("name" = String, Path, description = "the migration")),
+    responses(
+        (status = 200, description = "a prediction; nothing was changed", body = Object),
+        (status = 401, description = "no key", body = ErrorBody),
+        (status = 404, description = "no such migration", body = ErrorBody),
+        (status = 503, description = "this process does not write", body = ErrorBody),
+    ),
+    security(("key" = []))
+)]
+pub async fn dry_run(_: Keyed, state: State, name: Path<String>) -> Result<JsonBody, ApiError> {
+    let message = DryRunOf { name: name.into_inner() };
+    Ok(JsonBody::of(&door(&state)?.line.ask(message).await.map_err(refusal)?))
+}
+
+/// Turns knobs of a migration for an hour, or for `forSec` seconds; says how they stand. Knobs are
+/// those of the configuration: `{"dutyCycle": 0.2, "by": "…", "reason": "…", "forSec": 600}`.
+#[utoipa::path(
+    post,
+    path = "/api/perf/async-migrations/{name}/tune",
+    tag = "perf",
+    params(("name" = String, Path, description = "the migration")),
+    request_body(content = Object, description = "knobs; without any they are only told"),
+    responses(
+        (status = 200, description = "how they stand now", body = Object),
+        (status = 400, description = "no such knob, or out of its range", body = ErrorBody),
+        (status = 401, description = "no key", body = ErrorBody),
+        (status = 404, description = "no such migration", body = ErrorBody),
+        (status = 503, description = "this process does not write", body = ErrorBody),
+    ),
+    security(("key" = []))
+)]
+pub async fn tune(
+    _: Keyed,
+    state: State,
+    name: Path<String>,
+    body: Bytes,
+) -> Result<JsonBody, ApiError> {
+    let name = name.into_inner();
+    let settings = settings_of(&object(&body)?, state.clock.now_ms())?;
+    let message = Retune { name: name.clone(), settings };
+    let runs = door(&state)?.line.ask(message).await.map_err(refusal)?;
+    Ok(JsonBody::of(&runs.iter().find(|run| run.name == name)))
+}
+
+fn door(state: &AppState) -> Result<&BackfillDoor, ApiError> {
+    state.ready()?;
+    let absent = || ApiError::unavailable("this process does not write; ask the one that does");
+    state.backfill().ok_or_else(absent)
+}
+
+fn refusal(error: AskError<CommandError>) -> ApiError {
+    match error {
+        AskError::Refused(CommandError::Unknown(name)) => {
+            ApiError::no_such(format!("there is no migration named {name}"))
+        }
+        AskError::Refused(CommandError::Refused(refusal)) => {
+            ApiError::conflict(refusal.to_string())
+        }
+        AskError::Refused(CommandError::Tune(error)) => ApiError::bad_request(error.to_string()),
+        AskError::Refused(CommandError::Writer) => ApiError::busy("the writer is busy"),
+        AskError::Refused(error @ CommandError::Database(_)) => ApiError::internal(error),
+        other => ApiError::from_ask(other),
+    }
+}
+
+fn object(body: &Bytes) -> Result<Map<String, Value>, ApiError> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(body).map_err(|_| ApiError::bad_request("invalid JSON body"))
+}
+
+fn text_of(body: &Map<String, Value>, key: &str, default: &str) -> Result<String, ApiError> {
+    match body.get(key) {
+        None | Some(Value::Null) => Ok(default.to_owned()),
+        Some(Value::String(text)) => Ok(text.chars().take(TEXT_CHARS_MAX).collect()),
+        Some(_) => Err(ApiError::bad_request(format!("{key} must be a text"))),
+    }
+}
+
+fn settings_of(body: &Map<String, Value>, now_ms: i64) -> Result<Vec<(String, Setting)>, ApiError> {
+    let (by, reason) = (text_of(body, "by", ANONYMOUS)?, text_of(body, "reason", "")?);
+    let lasts = match body.get("forSec") {
+        None => LASTS_DEFAULT,
+        Some(value) => value
+            .as_u64()
+            .map(Duration::from_secs)
+            .ok_or_else(|| ApiError::bad_request("forSec must be a whole number of seconds"))?,
+    };
+    let lasts_ms = i64::try_from(lasts.as_millis()).unwrap_or(i64::MAX);
+    let until_ms = now_ms.saturating_add(lasts_ms);
+    let mut settings = Vec::new();
+    for (knob, value) in body {
+        if matches!(knob.as_str(), "by" | "reason" | "forSec") {
+            continue;
+        }
+        let value = value.as_bool().map(f64::from).or_else(|| value.as_f64());
+        let value =
+            value.ok_or_else(|| ApiError::bad_request(format!("{knob} must be a number")))?;
+        let (by, reason) = (by.clone(), reason.clone());
+        settings.push((knob.clone(), Setting { knob: "", value, by, reason, until_ms }));
+    }
+    Ok(settings)
+}
