@@ -27,7 +27,7 @@ lint:             ## clippy, warnings denied
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 doc:              ## rustdoc, warnings denied
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
 
 snap:             ## accept changed snapshots after reading them
 	INSTA_UPDATE=always $(CARGO) test --locked --test it

@@ -203,6 +203,7 @@ fn record(number: u64) -> Record {
         heard_at_s: 1_784_364_457 + i64::try_from(number / 100).unwrap(),
         observer: ObserverSeen { id: format!("{:064X}", number % 60), ..ObserverSeen::default() },
         naive_clock_skew_s: None,
+        received_at_s: None,
         transmission: NewTransmission {
             hash: format!("be{hash:014x}"),
             raw_hex: "15".repeat(65),

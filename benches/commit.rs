@@ -38,6 +38,7 @@ fn reception(n: u64) -> PacketReception {
             iata: Some("SJC".into()),
         },
         naive_clock_skew_s: None,
+        received_at_s: None,
         transmission: NewTransmission {
             hash: format!("{kind}{hash:013x}"),
             raw_hex: "15".repeat(65),

@@ -71,7 +71,7 @@ fn state_over(path: &Path) -> Data<AppState> {
     let rules = Arc::new(Rules::new(&config));
     let state = Data::new(AppState::new(Arc::new(config), rules, Clock::system()));
     let readers = Readers::open(path, ReaderOptions::default()).unwrap();
-    state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
+    state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: None });
     state
 }
 

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
-# Installs what the tests need beyond the Rust toolchain: a real MQTT broker and the openssl
-# command (throw-away certificates). Debian and Ubuntu, as root.
+# Installs what the tests need beyond the Rust toolchain: a real MQTT broker, the openssl command
+# (throw-away certificates) and promtool. Debian and Ubuntu, as root.
 set -euo pipefail
 missing=()
-for program in mosquitto openssl cc; do
+for program in mosquitto openssl cc promtool; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || missing+=("$program")
 done
 if [ ${#missing[@]} -gt 0 ]; then
   echo "installing: ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]/#cc/gcc}"
+  packages=("${missing[@]/#cc/gcc}")
+  apt-get install -y -qq --no-install-recommends "${packages[@]/#promtool/prometheus}"
 fi
-# The broker of the tests is started by the tests; a system service is not wanted.
-if command -v systemctl >/dev/null; then systemctl disable --now mosquitto 2>/dev/null || true; fi
+# The broker of the tests is started by the tests; system services are not wanted.
+if command -v systemctl >/dev/null; then
+  systemctl disable --now mosquitto prometheus 2>/dev/null || true
+fi

@@ -1,8 +1,9 @@
 //! Start order and stop order (decision 13). Everything else is elsewhere.
 //!
 //! Start: listen → answer (503 until the database is open) → open and upgrade the database →
-//! readers → actors → sources → migrations, once every source has tried to subscribe.
-//! Stop: HTTP drains → sources stop → Intake drains → Backfill quiesces → Writer closes.
+//! readers → actors → sources → telemetry → migrations, once every source has tried to subscribe.
+//! Stop: HTTP drains → sources stop → Intake drains → Backfill quiesces → Writer closes →
+//! telemetry stops.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
@@ -17,13 +18,18 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::actors::delivery::IntakeDoor;
+use crate::actors::lifeline::Lifelines;
+use crate::actors::loop_monitor::LoopMonitor;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
+use crate::actors::perf::{EVERY, IngestParts, PerfActors, PerfParts};
 use crate::actors::{ActorParts, Actors, MigrationParts, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
-use crate::db::{self, DbError, OpenOptions, ReaderOptions, Readers};
+use crate::db::probe::SqliteProbe;
+use crate::db::{self, Database, DbError, OpenOptions, ReaderOptions, Readers};
 use crate::ingest::Rules;
+use crate::perf::proc::Proc;
 use crate::sim::demo::{Demo, RunningDemo};
 use crate::web::{self, AppState, Ready};
 
@@ -78,6 +84,7 @@ pub struct Application {
 #[derive(Default)]
 struct Running {
     actors: Option<Actors>,
+    perf: Option<PerfActors>,
     deaths: Option<UnboundedReceiver<&'static str>>,
     sources: Vec<MqttSource>,
     checkpointer: Option<Checkpointer>,
@@ -98,7 +105,8 @@ impl Application {
         let (address, server) = listen(state.clone())?;
         let handle = server.handle();
         let server_ended = tokio::spawn(server);
-        match start(&state, demo).await {
+        LoopMonitor::watch(Arc::clone(&state.loop_lag), state.clock.clone());
+        match start(&state, demo) {
             Ok(running) => Ok(Self { address, server: handle, server_ended, running }),
             Err(error) => {
                 handle.stop(false).await;
@@ -167,52 +175,110 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
 }
 
 /// Opens the database and starts what the role asks for.
-async fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
-    let (config, clock) = (&state.config, &state.clock);
-    if config.role == Role::Server {
-        let readers = open_readers(config, clock).map_err(unusable(config))?;
-        state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
-        return Ok(Running::default());
+fn start(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
+    match state.config.role {
+        Role::Server => start_serving(state),
+        Role::All | Role::Ingest => start_writing(state, demo),
     }
+}
+
+/// Starts what a process has that only reads.
+fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
+    let (config, clock) = (&state.config, &state.clock);
+    let readers = open_readers(config, clock).map_err(unusable(config))?;
+    let (lifelines, deaths) = Lifelines::new();
+    let perf = PerfActors::start(perf_parts(state, &readers, None), &lifelines);
+    let lines = Some(perf.lines.clone());
+    state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
+    Ok(Running { perf: Some(perf), deaths: Some(deaths), ..Running::default() })
+}
+
+/// Starts everything.
+fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, AppError> {
+    let (config, clock) = (&state.config, &state.clock);
+    let database = open_database(config, clock).map_err(unusable(config))?;
+    let checkpointer = start_checkpointer(&database, clock).map_err(unusable(config))?;
+    let readers = open_readers(config, clock).map_err(unusable(config))?;
+    let (lifelines, deaths) = Lifelines::new();
+    let migrations = MigrationParts {
+        config: config.migrations,
+        wal: Some(checkpointer.gauges()),
+        readers: Some(readers.clone()),
+        folder: database.writer.path().parent().map(Path::to_owned),
+    };
+    let actors = Actors::start(ActorParts {
+        connection: database.writer,
+        migrations,
+        intake_capacity: config.ingest.buffer_size,
+        clock: clock.clone(),
+        lifelines: lifelines.clone(),
+    });
+    let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
+    let sources = sources::start_all(config, &state.rules, &door, clock)?;
+    let ingest = IngestParts {
+        write_side: actors.write_side(checkpointer.gauges()),
+        sources: sources.iter().map(MqttSource::status).collect(),
+        is_serving: config.role == Role::All,
+    };
+    let perf = PerfActors::start(perf_parts(state, &readers, Some(ingest)), &lifelines);
+    state.open(Ready {
+        readers,
+        intake: Some(actors.intake.clone()),
+        live: Some(actors.live.clone()),
+        sources: sources.iter().map(MqttSource::status).collect(),
+        perf: Some(perf.lines.clone()),
+    });
+    state.open_backfill(actors.backfill_door());
+    let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
+    let (deaths, perf) = (Some(deaths), Some(perf));
+    let (actors, checkpointer) = (Some(actors), Some(checkpointer));
+    Ok(Running { actors, perf, deaths, sources, checkpointer, demo })
+}
+
+fn start_checkpointer(database: &Database, clock: &Clock) -> Result<Checkpointer, DbError> {
+    let ledger = Some(database.writer.ledger());
+    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
+    Checkpointer::start(database.writer.path(), options, clock.clone())
+}
+
+fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
     let options = OpenOptions {
         has_regions: !config.channels.hash_regions.is_empty(),
         metrics_interval_s: config.ingest.metrics_interval.as_secs().cast_signed(),
         slow_write: config.database.slow_write,
         ..OpenOptions::new(clock.clone())
     };
-    let database = db::open(&config.db_path, &options).map_err(unusable(config))?;
+    let mut database = db::open(&config.db_path, &options)?;
+    let hidden = database.writer.deactivate_observers(&config.ingest.observer_blacklist)?;
+    if hidden > 0 {
+        tracing::info!(hidden, "observers of the blacklist are no longer shown");
+    }
     tell_report(&database.report);
-    let path = database.writer.path();
-    let ledger = Some(database.writer.ledger());
-    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
-    let checkpointer =
-        Checkpointer::start(path, options, clock.clone()).map_err(unusable(config))?;
-    let readers = open_readers(config, clock).map_err(unusable(config))?;
-    let migrations = MigrationParts {
-        config: config.migrations,
-        wal: Some(checkpointer.gauges()),
-        readers: Some(readers.clone()),
-        folder: path.parent().map(Path::to_owned),
+    Ok(database)
+}
+
+fn perf_parts(state: &AppState, readers: &Readers, ingest: Option<IngestParts>) -> PerfParts {
+    let config = &state.config;
+    let probe = SqliteProbe::new(readers.clone(), &config.db_path);
+    let probe = match &ingest {
+        Some(IngestParts { write_side, .. }) => {
+            probe.beside_writer(&write_side.pages, &write_side.wal)
+        }
+        None => probe,
     };
-    let (actors, deaths) = Actors::start(ActorParts {
-        connection: database.writer,
-        migrations,
-        intake_capacity: config.ingest.buffer_size,
-        clock: clock.clone(),
-    });
-    let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
-    let sources = sources::start_all(config, &state.rules, &door, clock)?;
-    state.open(Ready {
-        readers,
-        intake: Some(actors.intake.clone()),
-        live: Some(actors.live.clone()),
-        sources: sources.iter().map(MqttSource::status).collect(),
-    });
-    state.open_backfill(actors.backfill_door());
-    let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
-    let deaths = Some(deaths);
-    let (actors, checkpointer) = (Some(actors), Some(checkpointer));
-    Ok(Running { actors, deaths, sources, checkpointer, demo })
+    let folder = config.db_path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut normals_path = config.db_path.clone().into_os_string();
+    normals_path.push(format!(".normals-{}.json", config.role.as_str()));
+    PerfParts {
+        proc: Proc::of_system(folder.unwrap_or(Path::new("."))),
+        stats_path: config.stats_path.clone(),
+        ingest,
+        probe,
+        loop_lag: Arc::clone(&state.loop_lag),
+        normals_path: normals_path.into(),
+        clock: state.clock.clone(),
+        every: Some(EVERY),
+    }
 }
 
 /// Names the file in what went wrong with it.
@@ -252,12 +318,17 @@ impl Running {
     /// Stops in order (decision 13).
     async fn stop(self) -> Result<(), DbError> {
         let _demo_folder = self.demo.map(RunningDemo::stop);
+        if let Some(actors) = &self.actors {
+            actors.drain(self.sources, STOP_STEP).await;
+        }
+        // Before the writer closes: both would want to checkpoint.
+        self.checkpointer.map(Checkpointer::stop);
         let closed = match self.actors {
-            Some(actors) => actors.stop(self.sources, STOP_STEP).await,
+            Some(actors) => actors.close(STOP_STEP).await,
             None => Ok(()),
         };
-        if let Some(checkpointer) = self.checkpointer {
-            checkpointer.stop();
+        if let Some(perf) = self.perf {
+            perf.stop(STOP_STEP).await;
         }
         closed
     }

@@ -40,6 +40,17 @@ pub enum Role {
     Ingest,
 }
 
+impl Role {
+    /// Returns the name in `--role`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Server => "server",
+            Self::Ingest => "ingest",
+        }
+    }
+}
+
 impl std::str::FromStr for Role {
     type Err = &'static str;
 

@@ -5,6 +5,10 @@ use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+/// What is logged unless told otherwise; the web server's own start messages say nothing that ours
+/// do not.
+const FILTER: &str = "info,actix_server=warn";
+
 /// How logs are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
@@ -15,7 +19,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Returns a subscriber that writes to `sink`. A filter that does not parse falls back to `info`.
+/// Returns a subscriber that writes to `sink`. A filter that does not parse falls back to
+/// the default.
 pub fn subscriber<W>(
     format: LogFormat,
     filter: Option<&str>,
@@ -26,7 +31,7 @@ where
 {
     let filter = filter
         .and_then(|directives| EnvFilter::try_new(directives).ok())
-        .unwrap_or_else(|| EnvFilter::new("info"));
+        .unwrap_or_else(|| EnvFilter::new(FILTER));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(sink);
     match format {
         LogFormat::Text => {

@@ -1,18 +1,25 @@
 //! Thin actix shells, each the sole owner of one thing. Everything clever is a plain function in
 //! another module; actix (the actor crate) appears in this folder only.
 //!
-//! Who may ask whom (decision 6): `web → Intake, Live, Backfill`; `MqttSource → Intake`;
-//! `Intake → Writer`; `Backfill → Writer`. The Writer tells, it never asks.
+//! Who may ask whom (decision 6): `web → Intake, Live, Backfill, Cache, IoSampler`;
+//! `MqttSource → Intake`; `Intake → Writer`; `Backfill → Writer`. The Writer, `IoSampler` and
+//! `StatsFile` tell, they never ask.
 
 pub mod backfill;
+pub mod cache;
 pub mod delivery;
 pub mod intake;
+pub mod io_sampler;
 pub mod lifeline;
 pub mod line;
 pub mod live;
 mod live_text;
+pub mod loop_monitor;
 pub mod mqtt_source;
+pub mod perf;
 pub mod sources;
+pub mod stats_file;
+pub mod vitals;
 pub mod writer;
 
 use std::path::PathBuf;
@@ -21,7 +28,6 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use actix::{Actor, Arbiter};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
 use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
@@ -30,6 +36,7 @@ use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
 use self::live::{EndFeeds, Live};
 use self::mqtt_source::MqttSource;
+use self::vitals::WriteSide;
 use self::writer::{Close, WriteTotals, Writer};
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
@@ -84,6 +91,8 @@ pub struct ActorParts {
     pub intake_capacity: usize,
     /// The time.
     pub clock: Clock,
+    /// Where the news of deaths goes.
+    pub lifelines: Lifelines,
 }
 
 /// What migrations need besides the connection.
@@ -109,10 +118,9 @@ pub struct BackfillDoor {
 }
 
 impl Actors {
-    /// Starts all of them; the names of those that die arrive at the receiver.
-    pub fn start(parts: ActorParts) -> (Self, UnboundedReceiver<&'static str>) {
-        let (lifelines, deaths) = Lifelines::new();
-        let ActorParts { connection, migrations, intake_capacity, clock } = parts;
+    /// Starts all of them.
+    pub fn start(parts: ActorParts) -> Self {
+        let ActorParts { connection, migrations, intake_capacity, clock, lifelines } = parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
         let (ledger, pages) = (connection.ledger(), connection.pages());
         let stored = connection.stored_states().unwrap_or_else(|error| {
@@ -148,7 +156,7 @@ impl Actors {
         let (backfill, live_runs) = Backfill::new(writer.clone(), signals, conductor, lifeline);
         let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
 
-        let actors = Self {
+        Self {
             intake,
             live,
             backfill,
@@ -162,8 +170,7 @@ impl Actors {
             writer,
             writer_arbiter,
             live_arbiter,
-        };
-        (actors, deaths)
+        }
     }
 
     /// What web handlers need to show and steer migrations.
@@ -178,6 +185,18 @@ impl Actors {
         }
     }
 
+    /// Returns what it counts, with `wal` from its checkpointer.
+    pub fn write_side(&self, wal: Arc<WalGauges>) -> WriteSide {
+        WriteSide {
+            gauge: Arc::clone(&self.gauge),
+            totals: Arc::clone(&self.totals),
+            ledger: Arc::clone(&self.ledger),
+            pages: Arc::clone(&self.pages),
+            wal,
+            live_dropped: Arc::clone(&self.live_dropped),
+        }
+    }
+
     /// Says goodbye to WebSocket clients, so that the web server need not wait for them.
     pub fn end_feeds(&self) {
         if !self.live.tell(EndFeeds) {
@@ -185,12 +204,9 @@ impl Actors {
         }
     }
 
-    /// Stops in order: sources, Intake, Backfill, Writer. Each step may take `step`; what is not
+    /// Stops in order what writes: sources, Intake, Backfill. Each step may take `step`; what is not
     /// committed then was never acknowledged.
-    ///
-    /// # Errors
-    /// The last checkpoint failed; the WAL holds everything and the next start reads it.
-    pub async fn stop(self, sources: Vec<MqttSource>, step: Duration) -> Result<(), DbError> {
+    pub async fn drain(&self, sources: Vec<MqttSource>, step: Duration) {
         // Sources wait for receipts, which Intake gives: it must still commit meanwhile.
         let open: u32 = futures_util::future::join_all(sources.into_iter().map(|s| s.stop(step)))
             .await
@@ -199,11 +215,21 @@ impl Actors {
         if open > 0 {
             tracing::warn!(open, "messages stay with the brokers, they come again");
         }
-        if timeout(step, self.intake.ask(Drain)).await.is_err() {
-            tracing::error!("what waits in the ingest queue could not be committed in time");
+        let is_drained = matches!(timeout(step, self.intake.ask(Drain)).await, Ok(Ok(())));
+        let lost = self.gauge.depth();
+        if !is_drained || lost > 0 {
+            tracing::error!(lost, "what waits in the ingest queue could not be committed in time");
         }
         // An error means that it is gone already: nothing is outstanding then.
         let _ = timeout(step, self.backfill.peek::<_, DbError>(Quiesce)).await;
+    }
+
+    /// Closes the writer, which makes the last checkpoint. To be called after
+    /// [`Actors::drain`] and when the checkpointer has stopped.
+    ///
+    /// # Errors
+    /// The last checkpoint failed; the WAL holds everything and the next start reads it.
+    pub async fn close(self, step: Duration) -> Result<(), DbError> {
         let closed = match timeout(step, self.writer.ask(Close)).await {
             Ok(Err(AskError::Refused(error))) => Err(error),
             Ok(_) => Ok(()),

@@ -32,7 +32,7 @@ use tokio::sync::{mpsc, watch as latest};
 use tokio::time::{Instant, timeout};
 
 use self::connection::{Connection, End};
-pub use self::options::{Endpoint, Login, PAYLOAD_BYTES_MAX, Pace, SourceError, SourceSettings};
+pub use self::options::{Endpoint, Login, Pace, SourceError, SourceSettings};
 use self::session::Session;
 use super::delivery::IntakeDoor;
 use crate::clock::Clock;

@@ -71,6 +71,9 @@ impl Writer {
 
     fn commit(&mut self, records: &Arc<Vec<Record>>) -> Result<Commit, DbError> {
         let commit = self.connection()?.commit(records)?;
+        if commit.counts.foreign_writes > 0 && self.totals.counts().foreign_writes == 0 {
+            tracing::warn!("another program writes to this database; only one should");
+        }
         self.totals.add(&commit.counts);
         let outcomes = Arc::new(commit.outcomes.clone());
         if !self.live.tell(Announce { records: records.clone(), outcomes }) {

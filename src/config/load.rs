@@ -18,7 +18,7 @@ type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Config {
     /// Reads file and environment. A missing file means defaults; one that was named with
-    /// `--config` is a warning.
+    /// `--config` must be there: a mistyped name would start with a new, empty database.
     ///
     /// # Errors
     /// A file that cannot be read or is not JSON; a value that cannot be what its key means.
@@ -32,9 +32,6 @@ impl Config {
             }
             None => Self { db_path: PathBuf::new(), ..Self::default() },
         };
-        if let (Some(asked), None) = (sources.file, &config.file) {
-            config.warn(format!("{} is missing: defaults are used", asked.display()));
-        }
         config.choose_db_path(sources, &env);
         config.read_rainbow_file(sources.config_dir, &env)?;
         config.apply_env(&env)?;
@@ -230,11 +227,13 @@ fn ingest(raw: &mut RawConfig) -> Result<IngestConfig, ConfigError> {
 
 /// Returns the file that is to be read with its text, `None` if there is none.
 fn find_file(sources: &Sources<'_>) -> Result<Option<(PathBuf, String)>, ConfigError> {
-    let candidates = match sources.file {
-        Some(file) => vec![file.to_owned()],
-        None => ["config.json", "data/config.json"].map(|p| sources.config_dir.join(p)).to_vec(),
-    };
-    for path in candidates {
+    if let Some(path) = sources.file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        return Ok(Some((path.to_owned(), text)));
+    }
+    for name in ["config.json", "data/config.json"] {
+        let path = sources.config_dir.join(name);
         if let Some(text) = read_file(&path)? {
             return Ok(Some((path, text)));
         }

@@ -45,8 +45,8 @@ impl Secret {
     }
 
     /// Compares in a time that does not depend on where the two differ.
-    pub fn matches(&self, given: &str) -> bool {
-        self.0.as_bytes().ct_eq(given.as_bytes()).into()
+    pub fn matches(&self, given: &[u8]) -> bool {
+        self.0.as_bytes().ct_eq(given).into()
     }
 
     /// Says whether the value is too weak to guard anything; `None` if it is strong.
@@ -142,9 +142,9 @@ mod tests {
     #[test]
     fn a_secret_is_compared_but_never_printed() {
         let secret = Secret::new("sixteen-bytes-xy");
-        assert!(secret.matches("sixteen-bytes-xy"));
-        assert!(!secret.matches("sixteen-bytes-xz"));
-        assert!(!secret.matches(""));
+        assert!(secret.matches(b"sixteen-bytes-xy"));
+        assert!(!secret.matches(b"sixteen-bytes-xz"));
+        assert!(!secret.matches(b""));
         assert_eq!(format!("{secret} {secret:?}"), "**** ****");
     }
 }

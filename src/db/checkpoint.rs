@@ -4,7 +4,7 @@
 //! | when | what it does |
 //! |---|---|
 //! | 1000 pages of debt, or any debt and nobody writes | `PASSIVE`: waits for nobody, makes nobody wait |
-//! | the WAL is long and writers never leave it a gap | `RESTART`, waiting 50 ms at most |
+//! | the WAL is long, almost all of it is in the database, and writers leave it no gap | `RESTART`, waiting 10 ms at most, once a second |
 //! | nobody writes and the file is above 64 MB | `TRUNCATE`, waiting 50 ms at most |
 //!
 //! The last checkpoint is [`WriteConnection::close`](super::WriteConnection::close)'s, after this
@@ -144,6 +144,13 @@ impl Checkpointer {
 const LOOK_WHILE_GROWING: Duration = Duration::from_millis(20);
 const LOOK_WHILE_QUIET: Duration = Duration::from_millis(250);
 const WAIT_MAX: Duration = Duration::from_millis(50);
+/// While it waits for readers, `RESTART` holds writers up: within their budget (decision 20).
+const RESTART_WAIT_MAX: Duration = Duration::from_millis(10);
+/// A reader that pins the WAL is not asked again at once; nor is a WAL that the next writer begins
+/// anew.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// What `RESTART` may still have to move itself, with writers held up.
+const RESTART_DEBT_PAGES_MAX: u32 = 256;
 
 /// The work, without the thread.
 struct Keeper {
@@ -154,6 +161,7 @@ struct Keeper {
     gauges: Arc<WalGauges>,
     log_pages: u32,
     grown_at: Duration,
+    restart_after: Duration,
     is_failing: bool,
 }
 
@@ -175,6 +183,7 @@ impl Keeper {
             gauges: Arc::default(),
             log_pages: 0,
             grown_at,
+            restart_after: Duration::ZERO,
             is_failing: false,
         };
         keeper.read_once()?;
@@ -221,16 +230,30 @@ impl Keeper {
         }
         let is_idle = now.saturating_sub(self.grown_at) >= self.limits.idle_after;
         let debt = log.saturating_sub(done);
-        let is_wanted = is_idle || self.gauges.is_wanted.load(Ordering::Relaxed);
+        let is_long = log > self.limits.log_pages_max && now >= self.restart_after;
+        let is_wanted = is_idle || is_long || self.gauges.is_wanted.load(Ordering::Relaxed);
         if debt >= self.limits.debt_pages_max || (is_wanted && debt > 0) {
             self.checkpoint(Mode::Passive)?;
         }
         if is_idle && self.gauges.file_bytes() > self.limits.file_bytes_max {
             self.checkpoint(Mode::Truncate)?;
-        } else if log > self.limits.log_pages_max {
-            self.checkpoint(Mode::Restart)?;
+        } else if is_long {
+            self.restart(now)?;
         }
         Ok(())
+    }
+
+    /// Asks writers for a gap, so that the WAL begins anew.
+    fn restart(&mut self, now: Duration) -> Result<(), DbError> {
+        const ACTION: &str = "choose how long a checkpoint waits";
+        if self.gauges.debt_pages().is_none_or(|debt| debt > RESTART_DEBT_PAGES_MAX) {
+            return Ok(());
+        }
+        self.conn.busy_timeout(RESTART_WAIT_MAX).doing(ACTION)?;
+        let done = self.checkpoint(Mode::Restart);
+        self.restart_after = now + RESTART_PAUSE;
+        self.conn.busy_timeout(WAIT_MAX).doing(ACTION)?;
+        done
     }
 
     /// Pages in the WAL and pages of them that are in the database.
@@ -402,6 +425,27 @@ mod tests {
         assert!(bench.look().0 > 200);
         bench.write(4_000);
         assert!(bench.look().0 < 20, "written from the beginning of the WAL");
+    }
+
+    #[test]
+    fn a_reader_that_pins_a_long_wal_is_asked_once_a_second_only() {
+        // Each question holds writers up (decision 20).
+        let mut bench = bench(CheckpointOptions { log_pages_max: 10, ..Default::default() });
+        bench.write(60_000);
+        let reader = Connection::open(bench.writer.path()).unwrap();
+        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM dropped_packets").unwrap();
+        let checkpoints = |bench: &Bench| bench.keeper.gauges.checkpoints();
+        bench.look();
+        let before = checkpoints(&bench);
+        assert_eq!(before, 2, "it is moved, then writers are asked for a gap");
+        for _ in 0..5 {
+            bench.clock.advance_ms(20);
+            bench.look();
+        }
+        assert_eq!(checkpoints(&bench), before, "it was asked again at once");
+        bench.clock.advance_ms(1_000);
+        bench.look();
+        assert!(checkpoints(&bench) > before);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Blocking SQLite: one file, one writer, its checkpointer, and readers beside them.
 //!
-//! - [`open`] opens, creates and upgrades (decision 17), behind a [`lock`] of our own
+//! - [`open()`] opens, creates and upgrades (decision 17), behind a [`lock`] of our own
 //! - [`readers`] run queries on read-only connections: [`packets`], [`stats`]
 //! - [`write`](mod@write) holds the one connection that writes, [`migrations`] what it does in steps
 //! - [`checkpoint`] keeps the WAL short from a thread of its own; [`inspect()`] looks and changes nothing
@@ -17,6 +17,7 @@ pub mod migrations;
 pub mod open;
 pub mod packets;
 pub mod pages;
+pub mod probe;
 pub mod reader;
 pub mod readers;
 pub mod schema;
@@ -30,4 +31,4 @@ pub use inspect::{Inspection, inspect};
 pub use open::{Database, OpenOptions, OpenReport, open};
 pub use reader::Reader;
 pub use readers::{ReadError, ReaderOptions, Readers};
-pub use write::{Commit, Outcome, StoredPacket, WriteConnection, WriteCounts};
+pub use write::{Commit, KnownTransmission, Outcome, StoredPacket, WriteConnection, WriteCounts};

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::counters::{self, CacheCounters};
 use super::error::DbError;
 use super::reader::Reader;
+use crate::perf::sqlite::{FileSample, LookUps};
 
 /// Pages looked up, written and spilled by one or more connections since they were opened.
 #[derive(Debug, Default)]
@@ -105,39 +106,34 @@ impl PageMeter {
     }
 }
 
-/// The database file as its header tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct FileFigures {
-    /// Pages, free ones included; what the WAL holds counts.
-    pub page_count: i64,
-    /// Bytes of a page.
-    pub page_bytes: i64,
-    /// Free pages.
-    pub free_pages: i64,
-    /// `PRAGMA cache_size` of the reader: pages, or KiB if negative.
-    pub cache_size: i64,
+impl From<PageCounts> for LookUps {
+    fn from(counts: PageCounts) -> Self {
+        Self { hits: counts.hits, misses: counts.misses }
+    }
 }
 
-impl FileFigures {
-    /// Reads them; four pragmas that touch the first page only.
-    ///
-    /// # Errors
-    /// As every query.
-    pub fn read(reader: &Reader) -> Result<Self, DbError> {
-        Ok(Self {
-            page_count: reader.number("PRAGMA page_count", [])?,
-            page_bytes: reader.number("PRAGMA page_size", [])?,
-            free_pages: reader.number("PRAGMA freelist_count", [])?,
-            cache_size: reader.number("PRAGMA cache_size", [])?,
-        })
-    }
+/// Reads what the database's header and the reader's settings say: four pragmas that touch the
+/// first page only.
+///
+/// # Errors
+/// As every query.
+pub fn read_file(reader: &Reader) -> Result<FileSample, DbError> {
+    let page_bytes = reader.number("PRAGMA page_size", [])?;
+    let cache_size = reader.number("PRAGMA cache_size", [])?;
+    Ok(FileSample {
+        page_count: reader.number("PRAGMA page_count", [])?,
+        page_bytes,
+        free_pages: reader.number("PRAGMA freelist_count", [])?,
+        cache_size,
+        cache_bytes: cache_bytes(cache_size, page_bytes),
+    })
+}
 
-    /// What `cache_size` means in bytes (000-23).
-    pub fn cache_bytes(&self) -> i64 {
-        match self.cache_size {
-            kib @ ..0 => kib.saturating_neg().saturating_mul(1024),
-            pages => pages.saturating_mul(self.page_bytes),
-        }
+/// What `PRAGMA cache_size` means in bytes: pages, or KiB if negative (000-23).
+fn cache_bytes(cache_size: i64, page_bytes: i64) -> i64 {
+    match cache_size {
+        kib @ ..0 => kib.saturating_neg().saturating_mul(1024),
+        pages => pages.saturating_mul(page_bytes),
     }
 }
 
@@ -173,11 +169,9 @@ mod tests {
     #[test]
     fn a_negative_cache_size_is_kib_and_a_positive_one_pages() {
         // 000-23
-        let figures =
-            |cache_size| FileFigures { page_bytes: 4096, cache_size, ..Default::default() };
-        assert_eq!(figures(-2000).cache_bytes(), 2_048_000);
-        assert_eq!(figures(500).cache_bytes(), 2_048_000);
-        assert_eq!(figures(i64::MIN).cache_bytes(), i64::MAX);
+        assert_eq!(cache_bytes(-2000, 4096), 2_048_000);
+        assert_eq!(cache_bytes(500, 4096), 2_048_000);
+        assert_eq!(cache_bytes(i64::MIN, 4096), i64::MAX);
     }
 
     #[test]

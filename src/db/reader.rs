@@ -74,6 +74,18 @@ impl Reader {
         self.ends_at_us.clone()
     }
 
+    /// Fails when the query has run for too long, as its statements do: for work between them.
+    pub(super) fn check_deadline(&self, action: &'static str) -> Result<(), DbError> {
+        if now_us(&self.clock) <= self.ends_at_us.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let interrupt = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
+        Err(DbError::Interrupted {
+            action,
+            source: rusqlite::Error::SqliteFailure(interrupt, None),
+        })
+    }
+
     /// How long a query may run.
     pub(super) fn deadline(&self) -> Duration {
         self.deadline

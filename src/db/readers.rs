@@ -73,6 +73,8 @@ pub struct Readers(Arc<Pool>);
 struct Pool {
     orders: Sender<Order>,
     seats: Arc<Semaphore>,
+    /// For queries that pass through a whole table.
+    scan_seat: Arc<Semaphore>,
     waiting: AtomicUsize,
     refused: AtomicU64,
     options: ReaderOptions,
@@ -110,6 +112,7 @@ impl Readers {
         Ok(Self(Arc::new(Pool {
             orders,
             seats: Arc::new(Semaphore::new(threads)),
+            scan_seat: Arc::new(Semaphore::new(1)),
             waiting: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             options,
@@ -129,7 +132,7 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
     {
-        let seat = self.0.take_seat().await?;
+        let seat = self.0.take_seat(&self.0.seats).await?;
         let (reply, answer) = oneshot::channel();
         let run: Query = Box::new(move |reader| {
             let outcome = answer_of(reader, query);
@@ -139,6 +142,25 @@ impl Readers {
         });
         self.0.orders.try_send(Order::Run(run)).map_err(|_| ReadError::Stopped)?;
         answer.await.unwrap_or(Err(ReadError::Stopped))
+    }
+
+    /// As [`Self::ask`], for a query that may pass through a whole table: one of these runs at a
+    /// time, so that they never take all readers.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub async fn ask_scan<T, F>(&self, query: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
+    {
+        let turn = self.0.take_seat(&self.0.scan_seat).await?;
+        let answer = self.ask(move |reader| {
+            let answer = query(reader);
+            drop(turn);
+            answer
+        });
+        answer.await
     }
 
     /// Returns how many askers wait for a free reader now.
@@ -173,6 +195,7 @@ impl Readers {
     /// at most for the deadline of a query.
     pub fn close(&self) {
         self.0.seats.close();
+        self.0.scan_seat.close();
         let mut threads = self.0.threads.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 0..threads.len() {
             let _ = self.0.orders.send(Order::Close);
@@ -184,14 +207,14 @@ impl Readers {
 }
 
 impl Pool {
-    async fn take_seat(&self) -> Result<OwnedSemaphorePermit, ReadError> {
-        match Arc::clone(&self.seats).try_acquire_owned() {
+    async fn take_seat(&self, seats: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ReadError> {
+        match Arc::clone(seats).try_acquire_owned() {
             Ok(seat) => return Ok(seat),
             Err(TryAcquireError::Closed) => return Err(ReadError::Stopped),
             Err(TryAcquireError::NoPermits) => {}
         }
         let Some(_waiting) = Waiting::enter(self) else { return Err(self.refuse()) };
-        let seat = Arc::clone(&self.seats).acquire_owned();
+        let seat = Arc::clone(seats).acquire_owned();
         match tokio::time::timeout(self.options.wait_max, seat).await {
             Ok(seat) => seat.map_err(|_| ReadError::Stopped),
             Err(_) => Err(self.refuse()),

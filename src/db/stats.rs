@@ -25,6 +25,8 @@ pub struct Counts {
     pub roles: Roles,
     /// Adverts that were refused for their signature.
     pub dropped: i64,
+    /// The smallest `first_seen`; `None` of nothing.
+    pub oldest: Option<String>,
 }
 
 /// Nodes seen in the last 7 days, by role.
@@ -61,6 +63,9 @@ pub fn count(reader: &Reader, now_s: i64) -> Result<Counts, DbError> {
         observations_last_day: reader.number(recent, [now_s - 86_400])?,
         roles: count_roles(reader, &week_ago)?,
         dropped: rows("dropped_packets")?,
+        oldest: reader
+            .first("SELECT min(first_seen) FROM transmissions", [], |row| row.get(0))?
+            .flatten(),
     })
 }
 

@@ -24,6 +24,8 @@ pub struct Resolved {
     pub at_s: i64,
     /// Signed seconds by which a zone-less clock is ahead of ours, if that is over 15 minutes.
     pub naive_clock_skew_s: Option<i64>,
+    /// As in [`PacketReception::received_at_s`](super::reception::PacketReception::received_at_s).
+    pub received_at_s: Option<i64>,
 }
 
 impl EnvelopeTime {
@@ -56,6 +58,7 @@ impl EnvelopeTime {
         Resolved {
             at_s: if is_now { now_s } else { self.at_s },
             naive_clock_skew_s: is_off.then_some(ahead_s),
+            received_at_s: None,
         }
     }
 }
@@ -161,7 +164,8 @@ mod tests {
         ];
         for (ahead_s, is_naive, at_s, skew_s) in cases {
             let resolved = EnvelopeTime { at_s: NOW_S + ahead_s, is_naive }.resolve(NOW_S);
-            let expected = Resolved { at_s: NOW_S + at_s, naive_clock_skew_s: skew_s };
+            let expected =
+                Resolved { at_s: NOW_S + at_s, naive_clock_skew_s: skew_s, received_at_s: None };
             assert_eq!(resolved, expected, "{ahead_s} s ahead, naive {is_naive}");
         }
     }

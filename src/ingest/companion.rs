@@ -57,7 +57,8 @@ impl Rules {
         if text.trim().is_empty() {
             return Ignored::NoText.into();
         }
-        let Resolved { at_s, .. } = message.heard_at(&self.counts);
+        let Resolved { at_s, received_at_s, .. } = message.heard_at(&self.counts);
+        let said_at = envelope.text(Field::Timestamp).unwrap_or_else(|| iso_s(at_s));
         let sender_timestamp =
             message.signal(Field::SenderTimestamp, Field::SenderTimestamp, &self.counts);
         let observer =
@@ -66,7 +67,8 @@ impl Rules {
             heard_at_s: at_s,
             observer,
             naive_clock_skew_s: None,
-            transmission: transmission(index, &text, sender_timestamp, at_s),
+            received_at_s,
+            transmission: transmission(index, &text, sender_timestamp, said_at),
             observation: self.companion_observation(message),
             advert: None,
         }))
@@ -86,19 +88,20 @@ impl Rules {
     }
 }
 
-/// The hash is over kind, text and second, as the original's: the same text in the same second is
-/// one transmission.
+/// The hash is over kind, text and the time at which the message says it was sent or heard. The
+/// original takes the second of receipt; then a message that a broker delivers again would be a
+/// second one. Only a message that names no time takes the second of receipt.
 fn transmission(
     index: Option<&str>,
     text: &str,
     sender_timestamp: Option<f64>,
-    at_s: i64,
+    said_at: String,
 ) -> NewTransmission {
-    let now = iso_s(at_s);
+    let time = sender_timestamp.map_or(said_at, |sent_s| sent_s.to_string());
     let channel = index.map(|index| format!("ch{index}"));
     let hashed = match index {
-        Some(index) => format!("ch:{index}:{text}:{now}"),
-        None => format!("dm:{text}:{now}"),
+        Some(index) => format!("ch:{index}:{text}:{time}"),
+        None => format!("dm:{text}:{time}"),
     };
     let (kind, payload_type) = match index {
         Some(_) => ("CHAN", PayloadType::GrpTxt),

@@ -30,6 +30,8 @@ pub struct PacketArrival {
     pub heard_at_s: i64,
     /// As in [`PacketReception::naive_clock_skew_s`].
     pub naive_clock_skew_s: Option<i64>,
+    /// As in [`PacketReception::received_at_s`].
+    pub received_at_s: Option<i64>,
     /// As in [`NewObservation::direction`].
     pub direction: Option<String>,
     /// dB; finite.
@@ -54,7 +56,7 @@ impl Rules {
             Loose::Absent => return Ignored::NoRaw.into(),
             _ => return Rejected::RawNotText.into(),
         };
-        let Resolved { at_s, naive_clock_skew_s } = message.heard_at(&self.counts);
+        let Resolved { at_s, naive_clock_skew_s, received_at_s } = message.heard_at(&self.counts);
         let signal = |first, second| message.signal(first, second, &self.counts);
         let arrival = PacketArrival {
             raw,
@@ -65,6 +67,7 @@ impl Rules {
             },
             heard_at_s: at_s,
             naive_clock_skew_s,
+            received_at_s,
             direction: envelope.either(Field::Direction, Field::DirectionUpper).into_text(),
             snr: signal(Field::SnrUpper, Field::Snr),
             rssi: signal(Field::RssiUpper, Field::Rssi),
@@ -125,6 +128,7 @@ impl Rules {
             heard_at_s: arrival.heard_at_s,
             observer: arrival.observer,
             naive_clock_skew_s: arrival.naive_clock_skew_s,
+            received_at_s: arrival.received_at_s,
             transmission: NewTransmission {
                 hash: packet.content_hash().to_string(),
                 raw_hex: arrival.raw.clone(),

@@ -41,6 +41,9 @@ pub struct PacketReception {
     pub naive_clock_skew_s: Option<i64>,
     /// The packet itself, the same for all who heard it.
     pub transmission: NewTransmission,
+    /// Set when `heard_at_s` is a time without zone from the envelope: the time of receipt, which
+    /// counts instead if this observer's clock is known to be off (decision 3: both clocks sane).
+    pub received_at_s: Option<i64>,
     /// What this observer adds.
     pub observation: NewObservation,
     /// What the packet says of its sender, if it is a valid advert.

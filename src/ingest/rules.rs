@@ -248,10 +248,11 @@ impl Message<'_> {
 
     /// Returns when the message was heard: now; but for a retained message, which says nothing of
     /// now, and for one that lies within our absence while catching up (decision 3), the envelope's
-    /// time. A clock's skew is told only where the message cannot have waited.
+    /// time; the writer, who knows the observer, may still prefer the time of receipt to one without
+    /// zone. A clock's skew is told only where the message cannot have waited.
     pub fn heard_at(&self, counts: &RejectCounts) -> Resolved {
         let now_s = self.arrival.now_s;
-        let now = Resolved { at_s: now_s, naive_clock_skew_s: None };
+        let now = Resolved { at_s: now_s, naive_clock_skew_s: None, received_at_s: None };
         let Some(time) = self.envelope_time(counts) else { return now };
         if self.arrival.is_retained {
             return Resolved { naive_clock_skew_s: None, ..time.resolve(now_s) };
@@ -259,7 +260,7 @@ impl Message<'_> {
         match &self.arrival.away_s {
             Some(away_s) if away_s.contains(&time.at_s) && time.at_s <= now_s => {
                 counts.count_note(Note::TimeResumed);
-                Resolved { at_s: time.at_s, ..now }
+                Resolved { at_s: time.at_s, received_at_s: time.is_naive.then_some(now_s), ..now }
             }
             Some(_) => now,
             None => Resolved { at_s: now_s, ..time.resolve(now_s) },

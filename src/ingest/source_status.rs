@@ -37,6 +37,7 @@ struct Times {
     last_disconnect: AtomicI64,
     last_receipt: AtomicI64,
     last_message: AtomicI64,
+    last_scan: AtomicI64,
     last_alert: AtomicI64,
     last_force_reconnect: AtomicI64,
     disconnected_since: AtomicI64,
@@ -94,6 +95,8 @@ pub struct SourceSnapshot {
     pub first_connected_at: Option<i64>,
     /// Unix seconds of the start or the last connect.
     pub started_at: Option<i64>,
+    /// Unix seconds of the watchdog's last scan.
+    pub last_scan_unix: Option<i64>,
     /// Unix seconds when the watchdog last raised or repeated an alarm.
     pub last_alert_unix: Option<i64>,
     /// Unix seconds.
@@ -263,9 +266,10 @@ impl SourceStatus {
         self.counts.watchdog_panics.fetch_add(1, Relaxed);
     }
 
-    /// Shows what the watchdog thinks; `alerted` when it logged an alarm.
+    /// Shows what a scan of the watchdog found; `alerted` when it logged an alarm.
     pub fn note_health(&self, health: Health, alerted: bool, now_s: i64) {
         lock(&self.liveness).1 = health;
+        self.times.last_scan.store(now_s, Relaxed);
         if alerted {
             self.times.last_alert.store(now_s, Relaxed);
         }
@@ -305,6 +309,7 @@ impl SourceStatus {
             last_message_unix: time(&times.last_message),
             first_connected_at: time(&times.first_connected),
             started_at: time(&times.started),
+            last_scan_unix: time(&times.last_scan),
             last_alert_unix: time(&times.last_alert),
             last_force_reconnect_unix: time(&times.last_force_reconnect),
             disconnected_since_unix: time(&times.disconnected_since),

@@ -13,7 +13,7 @@ impl Rules {
     /// Handles a status message; not counted.
     pub(super) fn receive_status(&self, iata: &str, id: &str, message: &Message<'_>) -> Received {
         let envelope = &message.envelope;
-        let Resolved { at_s, naive_clock_skew_s } = message.heard_at(&self.counts);
+        let Resolved { at_s, naive_clock_skew_s, .. } = message.heard_at(&self.counts);
         let latter = |first, second| envelope.text(second).or_else(|| envelope.text(first));
         let mut report = StatusReport {
             heard_at_s: at_s,

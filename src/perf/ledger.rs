@@ -21,9 +21,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use self::shares::{Shares, apportion};
-pub use self::snapshot::{ComponentPerf, LedgerSnapshot, SourceRow, Sums, TotalsRow};
+pub use self::snapshot::{LedgerSnapshot, SourceRow, Sums, TotalsRow};
 pub use self::source::{Share, Source};
 use super::latency::Latency;
+use super::stats_file::{StatsFile, WriteShares};
 
 /// A longer wait for the writer counts as contention (spec §4.2, strict).
 pub const CONTENTION: Duration = Duration::from_millis(100);
@@ -120,6 +121,17 @@ impl Ledger {
 
     fn lock(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// For the stats file.
+impl WriteShares for Ledger {
+    fn fill(&self, content: &mut StatsFile) {
+        let snapshot = self.snapshot();
+        content.counters.wal_commits = snapshot.commits();
+        let updates = snapshot.backfill_updates().into_iter();
+        content.backfill_updates = updates.map(|(name, rows)| (name.to_owned(), rows)).collect();
+        content.writer_perf = snapshot.components;
     }
 }
 

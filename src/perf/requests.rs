@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::latency::Latency;
+use super::latency::{Latency, LatencySummary};
 use crate::clock::{self, Clock};
 
 /// Slower requests than this are kept (strict).
@@ -64,6 +64,15 @@ pub struct SlowRequest {
     pub status: u16,
 }
 
+/// What one route has done, as exact as it is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteTotals {
+    /// How long requests took.
+    pub times: LatencySummary,
+    /// Requests by class of status (`2xx`), those that occurred.
+    pub statuses: BTreeMap<&'static str, u64>,
+}
+
 /// What one route has done since the start or the last reset. Milliseconds, one decimal.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -116,10 +125,15 @@ impl RequestStats {
     }
 
     /// Returns every route that was asked, by its template with `{x}` written `:x`.
-    pub fn routes(&self) -> BTreeMap<&str, RoutePerf> {
+    pub fn totals(&self) -> BTreeMap<&str, RouteTotals> {
         let asked = |route: &RouteTimes| route.times.get().is_some_and(|t| t.count() > 0);
         let routes = self.routes.iter().filter(|route| asked(route));
-        routes.filter_map(|route| Some((route.key.as_str(), route.perf()?))).collect()
+        routes.filter_map(|route| Some((route.key.as_str(), route.totals()?))).collect()
+    }
+
+    /// Returns the same as `/api/perf` shows it.
+    pub fn routes(&self) -> BTreeMap<&str, RoutePerf> {
+        self.totals().into_iter().map(|(route, totals)| (route, totals.into())).collect()
     }
 
     /// Returns the slow requests that are kept, oldest first.
@@ -170,18 +184,25 @@ impl RouteTimes {
         self.times.get_or_init(Latency::new).record(took, now);
     }
 
-    fn perf(&self) -> Option<RoutePerf> {
+    fn totals(&self) -> Option<RouteTotals> {
         let times = self.times.get()?.summary();
         let counts = self.classes.iter().map(|count| count.load(Ordering::Relaxed));
-        Some(RoutePerf {
+        let statuses = CLASSES.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect();
+        Some(RouteTotals { times, statuses })
+    }
+}
+
+impl From<RouteTotals> for RoutePerf {
+    fn from(RouteTotals { times, statuses }: RouteTotals) -> Self {
+        Self {
             count: times.count,
             avg_ms: one_decimal(times.mean_ms),
             p50_ms: one_decimal(times.p50_ms),
             p95_ms: one_decimal(times.p95_ms),
             p99_ms: one_decimal(times.p99_ms),
             max_ms: one_decimal(times.max_ms),
-            statuses: CLASSES.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect(),
-        })
+            statuses,
+        }
     }
 }
 

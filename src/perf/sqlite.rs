@@ -118,12 +118,35 @@ pub struct SqlitePerf {
     /// Pages of the WAL that are not in the database yet.
     pub wal_debt_pages: Known<u32>,
     /// Reads that are open now.
-    pub open_reads: usize,
+    pub open_reads: Option<usize>,
     /// Age of the oldest; 0 without one. While it is open the WAL cannot be cut.
-    pub oldest_read_ms: f64,
+    pub oldest_read_ms: Option<f64>,
     /// Why the figures of the file are `null`; absent if they are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<&'static str>,
+}
+
+impl SqlitePerf {
+    /// The body where nothing is known.
+    pub fn unknown(reason: &'static str) -> Self {
+        Self {
+            wal_size_mb: None,
+            wal_size: None,
+            page_count: None,
+            page_size: None,
+            cache_size: None,
+            cache_hit_rate: None,
+            writer_hit_rate: Known::not(reason),
+            reader_hit_rate: Known::not(reason),
+            cache_bytes: None,
+            freelist_pages: None,
+            wal_pages: Known::not(reason),
+            wal_debt_pages: Known::not(reason),
+            open_reads: None,
+            oldest_read_ms: None,
+            reason: Some(reason),
+        }
+    }
 }
 
 /// Remembers a minute of samples.
@@ -197,8 +220,8 @@ fn shown(
         freelist_pages: file(|file| file.free_pages),
         wal_pages: Known::or(sample.wal_pages, unknown_wal),
         wal_debt_pages: Known::or(sample.wal_debt_pages, unknown_wal),
-        open_reads,
-        oldest_read_ms: oldest.as_secs_f64() * 1000.0,
+        open_reads: Some(open_reads),
+        oldest_read_ms: Some(oldest.as_secs_f64() * 1000.0),
         reason: sample.file.is_none().then_some(NOT_READ),
     }
 }

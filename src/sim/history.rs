@@ -53,7 +53,7 @@ pub struct HistoryPlan {
 }
 
 impl HistoryPlan {
-    /// Returns the mesh that fits so many packets; the same that [`write`] uses.
+    /// Returns the mesh that fits so many packets; the same that [`write()`] uses.
     pub fn network(&self) -> NetworkPlan {
         NetworkPlan {
             nodes: (self.transmissions / 50).clamp(40, 600),

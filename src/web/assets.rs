@@ -3,16 +3,14 @@
 use std::path::{Component, Path, PathBuf};
 
 use actix_files::NamedFile;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, UPGRADE, X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, UPGRADE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
 use super::live;
 use super::state::State;
-use super::transport::is_read;
+use super::transport::{is_api, is_read};
 
 const START_PAGE: &str = include_str!("../../web/start.html");
 const START_SCRIPT: &str = include_str!("../../web/start.js");
@@ -50,7 +48,7 @@ pub async fn fallback(
     state: State,
 ) -> Result<HttpResponse, ApiError> {
     let path = request.path();
-    if path == "/api" || path.starts_with("/api/") {
+    if is_api(&request) {
         return Err(ApiError::not_found());
     }
     if is_websocket(&request) {
@@ -80,6 +78,7 @@ async fn public(
             file.path().extension().and_then(|ending| ending.to_str()),
             Some("js" | "css" | "html")
         );
+        let file = file.disable_content_disposition();
         let mut answer = file.into_response(request).map_into_boxed_body();
         if is_code {
             answer.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(NEVER_KEPT));
@@ -120,7 +119,6 @@ fn start_page(path: &str) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok()
         .content_type(content_type)
         .insert_header((CACHE_CONTROL, NEVER_KEPT))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(text))
 }
 
@@ -130,7 +128,6 @@ pub fn html(text: String) -> HttpResponse {
         .content_type("text/html; charset=utf-8")
         .insert_header((CACHE_CONTROL, NEVER_KEPT))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(text)
 }
 

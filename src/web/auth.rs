@@ -26,13 +26,14 @@ impl FromRequest for Keyed {
     }
 }
 
-fn given_key(headers: &HeaderMap) -> &str {
-    headers.get("x-api-key").and_then(|key| key.to_str().ok()).unwrap_or_default()
+/// Bytes: a key may have letters that are no ASCII.
+fn given_key(headers: &HeaderMap) -> &[u8] {
+    headers.get("x-api-key").map(|key| key.as_bytes()).unwrap_or_default()
 }
 
 /// Without a key in the configuration everything is shut; a weak one opens nothing either, but
 /// only who knows it is told so.
-fn check(configured: Option<&Secret>, given: &str) -> Result<(), ApiError> {
+fn check(configured: Option<&Secret>, given: &[u8]) -> Result<(), ApiError> {
     let Some(key) = configured else {
         return Err(ApiError::forbidden("writing is disabled until apiKey is configured"));
     };

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
@@ -13,7 +14,7 @@ use crate::actors::line::AskError;
 use crate::db::ReadError;
 
 /// Why a request is not answered as asked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiError {
     status: StatusCode,
     /// For the client; without internals where the status is 5xx.
@@ -21,7 +22,7 @@ pub struct ApiError {
     retry_after_s: Option<u32>,
     allow: Option<&'static str>,
     /// For the log.
-    cause: Option<Box<dyn Error + Send + Sync>>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ApiError {
@@ -77,6 +78,15 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     }
 
+    /// 413, the other way round: coming again does not help, asking for less does.
+    pub fn answer_too_large(bytes_max: usize) -> Self {
+        let text = format!(
+            "the answer would have more than {bytes_max} bytes; ask for a lower limit, \
+             or without expand"
+        );
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    }
+
     /// 503 for a moment: the client should come again.
     pub fn busy(text: impl Into<String>) -> Self {
         Self { retry_after_s: Some(1), ..Self::unavailable(text) }
@@ -90,7 +100,7 @@ impl ApiError {
     /// 500: our fault. `cause` is logged, not told.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let opaque = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal error");
-        Self { cause: Some(cause.into()), ..opaque }
+        Self { cause: Some(Arc::from(cause.into())), ..opaque }
     }
 
     /// An actor's line gave no answer.
@@ -104,6 +114,11 @@ impl ApiError {
             AskError::Stopped => Self::unavailable("the service is stopping"),
             AskError::Refused(cause) => Self::internal(cause),
         }
+    }
+
+    /// Whether the client should merely come again.
+    pub fn is_busy(&self) -> bool {
+        self.retry_after_s.is_some()
     }
 
     /// Returns what the log should say, with all causes; `None` if the client is to blame or the

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
+use actix_web::rt::{self, time::timeout};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,10 +15,15 @@ use super::json::{self, JsonBody};
 use super::memory;
 use super::migrations::{self, MigrationView, WarmupTask};
 use super::state::{AppState, BUILD, Ready, State};
-use super::stats::ENGINE;
+use super::stats::{Counted, ENGINE};
 use crate::actors::line::AskError;
 use crate::actors::live::CountClients;
+use crate::db::migrations::MigrationStatus;
+use crate::perf::lag::EventLoop;
 use crate::perf::requests::{SlowRequest, one_decimal};
+
+/// How long a probe waits for what it shows.
+const GLANCE_MAX: Duration = Duration::from_millis(100);
 
 /// Slow requests that are shown.
 const SLOW_SHOWN: usize = 5;
@@ -35,6 +43,7 @@ pub struct Health {
     /// As in `26h 5m`.
     uptime_human: String,
     memory: MemoryUse,
+    /// How late the thread of ingest and migrations woke.
     event_loop: EventLoop,
     cache: CacheUse,
     websocket: WebSocketUse,
@@ -52,28 +61,17 @@ struct MemoryUse {
     external: u64,
 }
 
-/// Pauses of a garbage collector: there is none, so there are none.
-#[derive(Default, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct EventLoop {
-    current_lag_ms: f64,
-    max_lag_ms: f64,
-    p50_ms: f64,
-    p95_ms: f64,
-    p99_ms: f64,
-}
-
 /// Answers that are kept for some seconds.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct CacheUse {
-    entries: u64,
-    hits: u64,
-    misses: u64,
-    stale_hits: u64,
-    recomputes: u64,
+pub struct CacheUse {
+    pub(super) entries: u64,
+    pub(super) hits: u64,
+    pub(super) misses: u64,
+    pub(super) stale_hits: u64,
+    pub(super) recomputes: u64,
     /// Percent.
-    hit_rate: f64,
+    pub(super) hit_rate: f64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -111,7 +109,7 @@ struct Perf {
     responses((status = 200, description = "figures of the process", body = Health))
 )]
 pub async fn health(state: State) -> JsonBody {
-    let packets = state.counts().await.ok().or_else(|| state.last_counts());
+    let counted = glance_at_counts(&state).await;
     JsonBody::of(&Health {
         status: "ok",
         engine: ENGINE,
@@ -121,11 +119,11 @@ pub async fn health(state: State) -> JsonBody {
         uptime: state.clock.monotonic().as_secs(),
         uptime_human: uptime_human(state.clock.monotonic().as_secs()),
         memory: memory_use(),
-        event_loop: EventLoop::default(),
+        event_loop: state.loop_lag.event_loop(),
         cache: cache_use(&state),
         websocket: WebSocketUse { clients: count_clients(&state).await },
         packet_store: PacketStore {
-            packets: packets.map(|counts| counts.transmissions),
+            packets: counted.map(|counted| counted.counts.transmissions),
             estimated_mb: memory::read().in_use.map(one_decimal),
             tracked_mb: 0.0,
         },
@@ -148,7 +146,8 @@ fn memory_use() -> MemoryUse {
     }
 }
 
-fn cache_use(state: &AppState) -> CacheUse {
+/// Returns how kept answers do.
+pub(super) fn cache_use(state: &AppState) -> CacheUse {
     let (entries, hits, misses) = state.cache_counts();
     let asked = hits + misses;
     let share = if asked == 0 { 0.0 } else { hits as f64 / asked as f64 };
@@ -156,7 +155,8 @@ fn cache_use(state: &AppState) -> CacheUse {
     CacheUse { entries, hits, misses, stale_hits: 0, recomputes: misses, hit_rate }
 }
 
-async fn count_clients(state: &AppState) -> Option<usize> {
+/// Returns how many live feeds are open; `None` without a live feed.
+pub(super) async fn count_clients(state: &AppState) -> Option<usize> {
     let live = state.ready().ok()?.live.as_ref()?;
     let count: Result<usize, AskError<Infallible>> = live.peek(CountClients).await;
     count.ok()
@@ -219,7 +219,9 @@ pub struct NotReady {
     reason: &'static str,
 }
 
-/// Says whether the process answers. Waits for no reader longer than the first time.
+/// Says whether the process answers. Waits for no query.
+///
+/// What takes longer than a moment to read is shown as it was known last.
 #[utoipa::path(
     get,
     path = "/api/healthz",
@@ -239,12 +241,11 @@ pub async fn healthz(state: State) -> Result<HttpResponse, ApiError> {
     Ok(HttpResponse::Ok().content_type("application/json").body(body.0))
 }
 
-async fn healthz_of(state: &AppState, ready: &Ready) -> Healthz {
+async fn healthz_of(state: &State, ready: &Ready) -> Healthz {
     let now_s = state.clock.now_s();
-    let counts = state.counts().await.ok().or_else(|| state.last_counts());
-    let listed = migrations::read(state).await;
-    let (async_migrations, async_migrations_error) = match listed {
-        Ok(migrations) => (migrations, None),
+    let counted = glance_at_counts(state).await;
+    let (async_migrations, async_migrations_error) = match glance_at_migrations(state).await {
+        Ok(stored) => (migrations::with_live(state, &stored), None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
     let tasks = migrations::warmup_tasks(&async_migrations);
@@ -255,10 +256,33 @@ async fn healthz_of(state: &AppState, ready: &Ready) -> Healthz {
         from_pubkey_backfill: from_pubkey(&async_migrations),
         async_migrations,
         ingest_liveness: liveness(ready, now_s),
-        loaded_obs: counts.as_ref().map(|counts| counts.observations),
-        loaded_tx: counts.as_ref().map(|counts| counts.transmissions),
+        loaded_obs: counted.as_ref().map(|counted| counted.counts.observations),
+        loaded_tx: counted.as_ref().map(|counted| counted.counts.transmissions),
         ready: true,
     }
+}
+
+/// Counts again where that is due, behind the asker's back if it takes longer than a moment.
+async fn glance_at_counts(state: &State) -> Option<Arc<Counted>> {
+    let shared = state.clone();
+    let refresh = rt::spawn(async move { shared.counts().await });
+    match timeout(GLANCE_MAX, refresh).await {
+        Ok(Ok(Ok(counted))) => Some(counted),
+        _ => state.last_counts(),
+    }
+}
+
+/// As [`glance_at_counts`]; an error only where the list cannot be read, or never was yet.
+async fn glance_at_migrations(state: &State) -> Result<Arc<Vec<MigrationStatus>>, ApiError> {
+    let shared = state.clone();
+    let refresh = rt::spawn(async move { shared.migrations().await });
+    let delay = match timeout(GLANCE_MAX, refresh).await {
+        Ok(Ok(Ok(migrations))) => return Ok(migrations),
+        Ok(Ok(Err(error))) if !error.is_busy() => return Err(error),
+        Ok(Ok(Err(error))) => error,
+        _ => ApiError::busy("the migrations have not been listed yet"),
+    };
+    state.last_migrations().ok_or(delay)
 }
 
 /// A database without that migration has nothing to fill.

@@ -19,6 +19,40 @@ pub fn bytes<T: Serialize + ?Sized>(value: &T) -> Bytes {
     text.into()
 }
 
+/// The body of a list that is written row by row, up to a bound.
+pub struct ListBody {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+    is_empty: bool,
+    is_full: bool,
+}
+
+impl ListBody {
+    /// Begins with `{"packets":[`.
+    pub fn new(bytes_max: usize) -> Self {
+        Self { bytes: b"{\"packets\":[".to_vec(), bytes_max, is_empty: true, is_full: false }
+    }
+
+    /// Writes a row; `false` if the bound is reached.
+    pub fn add<T: Serialize>(&mut self, row: &T) -> bool {
+        if !self.is_empty {
+            self.bytes.push(b',');
+        }
+        self.is_empty = false;
+        // Writing into memory cannot fail, nor do rows have keys that are no text.
+        let is_written = go_json::to_writer(&mut self.bytes, row).is_ok();
+        self.is_full = !is_written || self.bytes.len() > self.bytes_max;
+        !self.is_full
+    }
+
+    /// Ends with `tail` and a line feed; `None` if the bound was reached.
+    pub fn end(mut self, tail: &str) -> Option<JsonBody> {
+        self.bytes.extend_from_slice(tail.as_bytes());
+        self.bytes.push(b'\n');
+        (!self.is_full).then(|| JsonBody(self.bytes.into()))
+    }
+}
+
 /// A finished JSON body, written where it was made: large ones on a reader's thread.
 #[derive(Clone, Debug)]
 pub struct JsonBody(pub Bytes);

@@ -13,6 +13,8 @@ pub struct Memory {
     pub in_use: Option<f64>,
     /// Obtained from the system for data (`VmData`).
     pub obtained: Option<f64>,
+    /// Threads of the process; no MiB.
+    pub threads: Option<u64>,
 }
 
 /// Reads the figures: one small file of the kernel, no disk.
@@ -25,5 +27,6 @@ pub fn read() -> Memory {
         resident: mib(status.vmrss),
         in_use: mib(status.rssanon),
         obtained: mib(status.vmdata),
+        threads: Some(status.threads),
     }
 }

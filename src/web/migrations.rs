@@ -1,6 +1,5 @@
 //! `/api/perf/async-migrations`: where migrations stand, and the commands to them (contract §2.5).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Bytes, Path};
@@ -63,14 +62,15 @@ pub(super) fn warmup_tasks(migrations: &[MigrationView]) -> Vec<WarmupTask> {
     migrations.iter().filter(is_left).map(task).collect()
 }
 
-/// All migrations by name: the books, at most 5 s old, and what goes on at this moment.
-pub(super) async fn read(state: &AppState) -> Result<Vec<MigrationView>, ApiError> {
-    let now_s = state.clock.now_s();
-    let list = async || state.ask(move |reader| reader.list_migrations(now_s)).await.map(Arc::new);
-    let stored = state.migrations.get(list).await?;
+/// All migrations by name: the books, a moment old, and what goes on now.
+async fn read(state: &AppState) -> Result<Vec<MigrationView>, ApiError> {
+    Ok(with_live(state, &*state.migrations().await?))
+}
+
+/// Adds what goes on at this moment to what the books say.
+pub(super) fn with_live(state: &AppState, stored: &[MigrationStatus]) -> Vec<MigrationView> {
     let live = state.backfill().map(|door| door.live.load_full()).unwrap_or_default();
-    let view = |status: &MigrationStatus| view_of(status.clone(), &live);
-    Ok(stored.iter().map(view).collect())
+    stored.iter().map(|status| view_of(status.clone(), &live)).collect()
 }
 
 fn view_of(mut status: MigrationStatus, live: &[LiveRun]) -> MigrationView {

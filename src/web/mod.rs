@@ -10,6 +10,7 @@ pub mod health;
 pub mod json;
 mod live;
 pub mod memory;
+pub mod metrics;
 pub mod migrations;
 pub mod openapi;
 pub mod packet_post;
@@ -17,6 +18,8 @@ pub mod packet_query;
 pub mod packet_rows;
 pub mod packets;
 pub mod params;
+pub mod perf;
+pub mod perf_overview;
 pub mod state;
 pub mod stats;
 pub mod transport;
@@ -60,6 +63,15 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run),
         post("/api/perf/async-migrations/{name}/tune", migrations::tune),
         post("/api/perf/async-migrations/{name}/{command}", migrations::steer),
+        get("/api/perf", perf::overview),
+        get("/api/perf/io", perf::io),
+        get("/api/perf/sqlite", perf::sqlite),
+        get("/api/perf/anomalies", perf::anomalies),
+        post("/api/perf/reset", perf::reset),
+        get("/api/perf/history", perf::history),
+        get("/api/perf/write-sources", perf::write_sources),
+        get("/api/mqtt/status", perf::mqtt_status),
+        get("/metrics", metrics::metrics),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]
@@ -79,44 +91,32 @@ pub fn app(
 > {
     let is_gzip = state.config.compression.is_gzip;
     let serves = state.config.role != Role::Ingest;
-    let table = if serves { table() } else { table_of_ingest() };
+    let table = table_of(state.config.role);
     let fallback = if serves { web::to(assets::fallback) } else { web::to(nothing) };
     App::new()
         .app_data(state)
         .app_data(json::config())
         .configure(|config| register(config, table))
         .default_service(fallback.wrap(from_fn(transport::catch_panic)))
+        .wrap(from_fn(transport::spare_compression))
         .wrap(Condition::new(is_gzip, Compress::default()))
         .wrap(from_fn(transport::frame))
 }
 
 /// What a process answers that ingests only (decision 11).
 fn table_of_ingest() -> Vec<Endpoint> {
-    vec![get("/healthz", health::healthz), get("/api/healthz", health::healthz)]
+    vec![
+        get("/healthz", health::healthz),
+        get("/api/healthz", health::healthz),
+        get("/metrics", metrics::metrics),
+    ]
 }
 
-/// Registers a table: a path that is there with another method is answered 405.
-fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
-    for (path, endpoints) in by_path(table) {
-        let allow = allowed(&endpoints);
-        let refuse =
-            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
-        let resource = web::resource(path).default_service(web::to(refuse));
-        let add =
-            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
-        let resource = match templates().position(|template| template == path) {
-            Some(index) => resource.app_data(RouteId::of(index)),
-            None => resource,
-        };
-        config.service(endpoints.into_iter().fold(resource, add));
-    }
+fn table_of(role: Role) -> Vec<Endpoint> {
+    if role == Role::Ingest { table_of_ingest() } else { table() }
 }
 
-async fn nothing() -> Result<HttpResponse, ApiError> {
-    Err(ApiError::not_found())
-}
-
-/// The paths of the table in its order, each once: times are counted by them.
+/// The paths of [`table`] in its order, each once: times are counted by them.
 pub fn templates() -> impl Iterator<Item = &'static str> {
     by_path(table()).into_iter().map(|(path, _)| path)
 }
@@ -130,6 +130,27 @@ fn by_path(table: Vec<Endpoint>) -> Vec<(&'static str, Vec<Endpoint>)> {
         }
     }
     paths
+}
+
+/// Registers a table: a path that is there with another method is answered 405.
+fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
+    let templates: Vec<&str> = templates().collect();
+    for (path, endpoints) in by_path(table) {
+        let index = templates.iter().position(|template| *template == path);
+        let route = index.map_or(RouteId::UNMATCHED, RouteId::of);
+        let allow = allowed(&endpoints);
+        let refuse =
+            move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
+        let resource = web::resource(path).default_service(web::to(refuse));
+        let add =
+            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        let resource = resource.app_data(route);
+        config.service(endpoints.into_iter().fold(resource, add));
+    }
+}
+
+async fn nothing() -> Result<HttpResponse, ApiError> {
+    Err(ApiError::not_found())
 }
 
 fn allowed(endpoints: &[Endpoint]) -> &'static str {

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
-use super::{health, migrations, packet_post, packets, stats};
+use super::{health, metrics, migrations, packet_post, packets, perf, stats};
 
 /// Every error.
 #[derive(Serialize, ToSchema)]
@@ -33,6 +33,15 @@ pub struct ErrorBody {
         migrations::dry_run,
         migrations::tune,
         migrations::steer,
+        perf::io,
+        perf::history,
+        perf::write_sources,
+        perf::mqtt_status,
+        perf::overview,
+        perf::sqlite,
+        perf::anomalies,
+        perf::reset,
+        metrics::metrics,
         spec,
         docs,
     ),

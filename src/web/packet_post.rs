@@ -19,15 +19,19 @@ use crate::mesh::{
     DecodeRules, Packet, PathView, decode_payload, frame_from_hex, go_json, header::Header,
 };
 
-/// Receptions without an observer would never be recognised as repeated.
+/// Receptions without an observer would never be recognised as repeated, so they have this one
+/// where the original stores none.
 const UNNAMED_OBSERVER: &str = "api";
+
+/// Bytes of an observer's id; a public key in hex has 64.
+const OBSERVER_BYTES_MAX: usize = 128;
 
 /// A packet that somebody heard.
 #[derive(Deserialize, ToSchema)]
 pub struct PostedPacket {
     /// The frame; blanks are ignored.
     hex: Option<String>,
-    /// Id of who heard it, `api` if nobody is named.
+    /// Id of who heard it, at most 128 bytes; `api` if nobody is named.
     observer: Option<String>,
     /// dB.
     snr: Option<f64>,
@@ -138,8 +142,7 @@ fn decode(rules: &Rules, hex: Option<&str>) -> Result<Box<RawValue>, ApiError> {
 
 /// The rules of ingest hold for posted packets too.
 fn record_of(state: &AppState, posted: PostedPacket) -> Result<Record, ApiError> {
-    let id = posted.observer.filter(|id| !id.trim().is_empty());
-    let id = id.map_or_else(|| UNNAMED_OBSERVER.to_owned(), |id| id.trim().to_owned());
+    let id = observer_id(posted.observer.as_deref().unwrap_or_default())?.to_owned();
     let received = state.rules.receive_packet(PacketArrival {
         raw: posted.hex.unwrap_or_default().to_uppercase(),
         observer: ObserverSeen { name: Some(id.clone()), id, iata: None },
@@ -153,6 +156,19 @@ fn record_of(state: &AppState, posted: PostedPacket) -> Result<Record, ApiError>
         Received::Record(_) => Err(ApiError::bad_request("the advert's signature is invalid")),
         Received::Ignored(reason) => Err(ApiError::bad_request(reason.as_str())),
         Received::Rejected(reason) => Err(ApiError::bad_request(reason.as_str())),
+    }
+}
+
+fn observer_id(text: &str) -> Result<&str, ApiError> {
+    match text.trim() {
+        "" => Ok(UNNAMED_OBSERVER),
+        id if id.len() > OBSERVER_BYTES_MAX => {
+            Err(ApiError::bad_request(format!("observer: at most {OBSERVER_BYTES_MAX} bytes")))
+        }
+        id if id.chars().any(char::is_control) => {
+            Err(ApiError::bad_request("observer: control characters are not allowed"))
+        }
+        id => Ok(id),
     }
 }
 

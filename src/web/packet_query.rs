@@ -51,25 +51,33 @@ impl PacketQuery {
             limit: params.limit(LIMIT_DEFAULT, limit_max),
             is_ascending: params.text("order") == Some("asc"),
         };
+        let is_of_nodes = params.text("nodes").is_some();
         let span = Span {
             since: params.time("since")?,
             until: params.time("until")?,
-            is_inclusive: params.text("nodes").is_some(),
+            is_inclusive: is_of_nodes,
         };
+        // With `nodes` nothing else is looked at (contract §3.1), malformed or not.
+        let filter = if is_of_nodes { Filter::default() } else { filter(params)? };
         Ok(Self {
             view: view(params)?,
             slice,
-            filter: Filter { span, ..filter(params)? },
+            filter: Filter { span, ..filter },
             node: params.text("node").map(str::to_owned),
             area: area(params, config),
         })
     }
 
-    /// Runs the query.
+    /// Whether relays are searched, which may pass through all observations.
+    pub fn may_scan(&self) -> bool {
+        self.node.is_some() || matches!(self.view, View::OfNodes(_))
+    }
+
+    /// Finds which packets are asked for.
     ///
     /// # Errors
     /// As the lists of [`packets`].
-    pub fn run(mut self, reader: &Reader) -> Result<Page, DbError> {
+    pub fn find(mut self, reader: &Reader) -> Result<Page, DbError> {
         if let View::OfNodes(nodes) = &self.view {
             return packets::list_of_nodes(reader, nodes, self.filter.span, self.slice);
         }

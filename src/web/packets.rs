@@ -7,22 +7,26 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::error::ApiError;
-use super::json::JsonBody;
+use super::json::{JsonBody, ListBody};
 use super::openapi::ErrorBody;
 use super::packet_query::{PacketQuery, View};
 use super::packet_rows::{GroupedRow, ObservationRow, PlainRow, ReceptionRow, hops};
 use super::params::Params;
 use super::state::State;
-use crate::db::Reader;
-use crate::db::packets::{self, Found, Page, Slice, Transmission};
+use crate::db::packets::{self, Depth, Found, Transmission};
+use crate::db::{DbError, Reader};
 
 /// More times than this are not listed at once.
 const TIMES_MAX: usize = 1_000_000;
+
+/// Bytes of a list: some 30,000 plain rows, or 2,500 with 20 receptions each.
+const LIST_BYTES_MAX: usize = 32 << 20;
 
 /// Hashes in one request (contract §3.5).
 const HASHES_MAX: usize = 200;
 
 /// A part of a list of packets.
+// For the API's description: `write_list` writes it row by row.
 #[derive(Serialize, ToSchema)]
 pub struct PacketList<R> {
     /// The part.
@@ -74,30 +78,37 @@ pub enum PacketLists<'p> {
     responses(
         (status = 200, description = "plain or grouped rows", body = PacketLists<'_>),
         (status = 400, description = "a parameter is malformed", body = ErrorBody),
+        (status = 413, description = "the list has more than 32 MiB", body = ErrorBody),
         (status = 503, description = "busy, or the query was too slow", body = ErrorBody),
     )
 )]
 pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let query = PacketQuery::read(&params, &state.config)?;
+    let list = match query.may_scan() {
+        true => state.ask_scan(move |reader| write_list(reader, query)).await?,
+        false => state.ask(move |reader| write_list(reader, query)).await?,
+    };
+    list.ok_or_else(|| ApiError::answer_too_large(LIST_BYTES_MAX))
+}
+
+/// Writes row by row on the reader's thread; `None` if it is more than may be written.
+fn write_list(reader: &Reader, query: PacketQuery) -> Result<Option<JsonBody>, DbError> {
     let (view, slice) = (query.view.clone(), query.slice);
-    let list =
-        move |reader: &Reader| Ok(JsonBody::of(&list_body(&query.run(reader)?, &view, slice)));
-    state.ask(list).await
-}
-
-fn list_body<'p>(page: &'p Page, view: &View, slice: Slice) -> PacketLists<'p> {
-    match view {
-        View::Grouped => PacketLists::Grouped(part(page, slice, GroupedRow::of)),
-        View::Plain { is_expanded: true } => {
-            PacketLists::Plain(part(page, slice, |packet| PlainRow::of(packet, true)))
-        }
-        _ => PacketLists::Plain(part(page, slice, |packet| PlainRow::of(packet, false))),
-    }
-}
-
-fn part<'p, R>(page: &'p Page, slice: Slice, row: impl Fn(&'p Transmission) -> R) -> PacketList<R> {
-    let packets = page.transmissions.iter().map(row).collect();
-    PacketList { packets, total: page.total, limit: slice.limit, offset: slice.offset }
+    let page = query.find(reader)?;
+    let depth = match view {
+        View::Plain { is_expanded: true } => Depth::All,
+        _ => Depth::Best,
+    };
+    let mut body = ListBody::new(LIST_BYTES_MAX);
+    page.visit(reader, depth, |packet| match view {
+        View::Grouped => body.add(&GroupedRow::of(packet)),
+        View::Plain { is_expanded } => body.add(&PlainRow::of(packet, is_expanded)),
+        View::OfNodes(_) => body.add(&PlainRow::of(packet, false)),
+    })?;
+    Ok(body.end(&format!(
+        r#"],"total":{},"limit":{},"offset":{}}}"#,
+        page.total, slice.limit, slice.offset
+    )))
 }
 
 /// Lists the times at which packets were first seen, ascending.
@@ -184,9 +195,8 @@ fn detail_body(found: &Found) -> PacketDetail<'_> {
 /// Content hashes.
 #[derive(Deserialize, ToSchema)]
 pub struct HashList {
-    /// At most 200.
-    #[serde(default)]
-    hashes: Vec<String>,
+    /// At most 200; `null` is none.
+    hashes: Option<Vec<String>>,
 }
 
 /// Receptions by hash.
@@ -208,7 +218,7 @@ pub struct ObservationsByHash<'t> {
     )
 )]
 pub async fn observations(state: State, asked: Json<HashList>) -> Result<JsonBody, ApiError> {
-    let hashes = asked.into_inner().hashes;
+    let hashes = asked.into_inner().hashes.unwrap_or_default();
     if hashes.len() > HASHES_MAX {
         return Err(ApiError::bad_request(format!("hashes: at most {HASHES_MAX}")));
     }

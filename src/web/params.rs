@@ -61,17 +61,34 @@ impl Params {
     /// 400 if it is no time.
     pub fn time(&self, name: &str) -> Result<Option<String>, ApiError> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let Some(time_ms) = clock::parse_utc_ms(text) else {
+        let Some(time_ms) = parse_time_ms(text) else {
             let expected = "expected a time such as 2026-07-18T08:47:37Z";
             return Err(ApiError::bad_request(format!("{name}: {expected}")));
         };
-        if text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T') {
+        // Without seconds it would sort after every time of that minute.
+        let is_ours = text.ends_with('Z') && text.as_bytes().get(10) == Some(&b'T');
+        if is_ours && text.as_bytes().get(16) == Some(&b':') {
             return Ok(Some(text.to_owned()));
         }
         let is_whole = time_ms.rem_euclid(1000) == 0;
         let whole_s = time_ms.div_euclid(1000);
         Ok(Some(if is_whole { clock::iso_s(whole_s) } else { clock::iso_ms(time_ms) }))
     }
+}
+
+/// Also takes a date, a time without seconds or zone (UTC), and a zone whose `+` arrived as the
+/// blank that it stands for in a query string.
+fn parse_time_ms(text: &str) -> Option<i64> {
+    let unspaced = match text.rsplit_once(' ') {
+        Some((time, zone)) if time.contains('T') => format!("{time}+{zone}"),
+        _ => text.to_owned(),
+    };
+    let with_zone = match unspaced.split_once('T') {
+        None if !unspaced.contains(' ') => format!("{unspaced}T00:00:00Z"),
+        Some((_, time)) if !time.contains(['Z', '+', '-']) => format!("{unspaced}Z"),
+        _ => unspaced,
+    };
+    clock::parse_utc_ms(&with_zone)
 }
 
 impl FromRequest for Params {
@@ -106,7 +123,18 @@ mod tests {
         assert_eq!(time("2026-07-18T08:47:37.100Z").as_deref(), Some("2026-07-18T08:47:37.100Z"));
         assert_eq!(time("2026-07-18T10:47:37+02:00").as_deref(), Some(same));
         assert_eq!(time("2026-07-18 08:47:37").as_deref(), Some(same));
-        assert_eq!(time("yesterday"), None);
+        assert_eq!(time("2026-07-18T08:47:37+00:00").as_deref(), Some(same));
+        assert_eq!(time("2026-07-18T10:47:37 02:00").as_deref(), Some(same));
+        assert_eq!(time("2026-07-18T06:47:37-02:00").as_deref(), Some(same));
+        assert_eq!(time("2026-07-18T08:47:37").as_deref(), Some(same));
+        assert_eq!(time("2026-07-18T08:47").as_deref(), Some("2026-07-18T08:47:00Z"));
+        assert_eq!(time("2026-07-18T08:47Z").as_deref(), Some("2026-07-18T08:47:00Z"));
+        assert_eq!(time("2026-07-18").as_deref(), Some("2026-07-18T00:00:00Z"));
+        for wrong in
+            ["yesterday", "2026-07", "2026-02-30", "2026-07-18T", "T", " ", "2026-07-18T25:00"]
+        {
+            assert_eq!(time(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

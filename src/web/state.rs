@@ -9,27 +9,26 @@ use actix_web::web::Data;
 use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
+use super::stats::Counted;
 use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
 use crate::actors::line::Line;
 use crate::actors::live::Live;
+use crate::actors::perf::PerfLines;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::migrations::MigrationStatus;
-use crate::db::stats::Counts;
 use crate::db::{DbError, Reader, Readers};
 use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
+use crate::perf::lag::LoopLag;
 use crate::perf::requests::RequestStats;
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
 
-/// How long the body of `/api/healthz` is good.
+/// How long the body of `/api/healthz` and the list of migrations are good.
 const HEALTH_TTL: Duration = Duration::from_secs(1);
-
-/// How long the books of migrations are good (contract §2.5).
-const MIGRATIONS_TTL: Duration = Duration::from_secs(5);
 
 /// What this program is.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +67,8 @@ pub struct Ready {
     pub live: Option<Line<Live>>,
     /// The brokers' counters and clocks.
     pub sources: Vec<Arc<SourceStatus>>,
+    /// What watches this process; `None` where nothing does.
+    pub perf: Option<PerfLines>,
 }
 
 /// What handlers share. It exists before the database is open: until then they answer 503.
@@ -80,13 +81,14 @@ pub struct AppState {
     pub clock: Clock,
     /// How long requests took.
     pub requests: RequestStats,
+    /// How late the main arbiter wakes.
+    pub loop_lag: Arc<LoopLag>,
     /// The start page or `index.html`, made once.
     pub(super) pages: super::assets::Pages,
     ready: OnceLock<Ready>,
-    counts: Fresh<Arc<Counts>>,
-    pub(super) stats_body: Fresh<JsonBody>,
+    counts: Fresh<Arc<Counted>>,
+    migrations: Fresh<Arc<Vec<MigrationStatus>>>,
     pub(super) healthz_body: Fresh<JsonBody>,
-    pub(super) migrations: Fresh<Arc<Vec<MigrationStatus>>>,
     backfill: OnceLock<BackfillDoor>,
 }
 
@@ -95,14 +97,14 @@ impl AppState {
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
+            requests: RequestStats::new(clock.clone(), super::templates()),
+            loop_lag: Arc::default(),
             config,
             rules,
-            requests: RequestStats::new(clock.clone(), super::templates()),
             ready: OnceLock::new(),
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
-            stats_body: Fresh::new(COUNTS_TTL, clock.clone()),
+            migrations: Fresh::new(HEALTH_TTL, clock.clone()),
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
-            migrations: Fresh::new(MIGRATIONS_TTL, clock.clone()),
             backfill: OnceLock::new(),
             clock,
         }
@@ -144,28 +146,54 @@ impl AppState {
         Ok(self.ready()?.readers.ask(query).await?)
     }
 
+    /// Runs a query that may pass through a whole table: one at a time.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn ask_scan<T, F>(&self, query: F) -> Result<T, ApiError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
+    {
+        Ok(self.ready()?.readers.ask_scan(query).await?)
+    }
+
     /// Returns the figures, at most 10 s old.
     ///
     /// # Errors
     /// As [`Self::ask`].
-    pub async fn counts(&self) -> Result<Arc<Counts>, ApiError> {
+    pub async fn counts(&self) -> Result<Arc<Counted>, ApiError> {
         let now_s = self.clock.now_s();
-        let count = move |reader: &Reader| crate::db::stats::count(reader, now_s);
-        self.counts.get(async || self.ask(count).await.map(Arc::new)).await
+        let count = move |reader: &Reader| {
+            Ok(Arc::new(Counted::of(crate::db::stats::count(reader, now_s)?)))
+        };
+        self.counts.get(async || self.ask(count).await).await
     }
 
     /// Returns the figures that were counted last, if any were.
-    pub fn last_counts(&self) -> Option<Arc<Counts>> {
+    pub fn last_counts(&self) -> Option<Arc<Counted>> {
         self.counts.last()
+    }
+
+    /// Returns all migrations, as of at most a second ago.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn migrations(&self) -> Result<Arc<Vec<MigrationStatus>>, ApiError> {
+        let now_s = self.clock.now_s();
+        let list = move |reader: &Reader| reader.list_migrations(now_s).map(Arc::new);
+        self.migrations.get(async || self.ask(list).await).await
+    }
+
+    /// Returns the migrations that were listed last, if any were.
+    pub fn last_migrations(&self) -> Option<Arc<Vec<MigrationStatus>>> {
+        self.migrations.last()
     }
 
     /// Answers that were kept, and hits and misses on them.
     pub fn cache_counts(&self) -> (u64, u64, u64) {
-        let places = [self.counts.hits_and_misses(), self.stats_body.hits_and_misses()];
-        let entries = u64::from(self.counts.last().is_some());
-        let entries = entries + u64::from(self.stats_body.last().is_some());
-        let (hits, misses) = places.iter().fold((0, 0), |sum, (h, m)| (sum.0 + h, sum.1 + m));
-        (entries, hits, misses)
+        let (hits, misses) = self.counts.hits_and_misses();
+        (u64::from(self.counts.last().is_some()), hits, misses)
     }
 }
 

@@ -68,6 +68,22 @@ pub struct RoleCounts {
     sensors: i64,
 }
 
+/// What was counted, and the answer that was made of it.
+#[derive(Debug)]
+pub struct Counted {
+    /// The figures of the database.
+    pub counts: Counts,
+    body: JsonBody,
+}
+
+impl Counted {
+    /// Looks at the memory of the process too, and writes the answer.
+    pub fn of(counts: Counts) -> Self {
+        let body = JsonBody::of(&stats_of(&counts, memory::read()));
+        Self { counts, body }
+    }
+}
+
 /// Returns the figures of the database and the process, at most 10 s old.
 #[utoipa::path(
     get,
@@ -79,11 +95,7 @@ pub struct RoleCounts {
     )
 )]
 pub async fn stats(state: State) -> Result<JsonBody, ApiError> {
-    let make = async || {
-        let counts = state.counts().await?;
-        Ok(JsonBody::of(&stats_of(&counts, memory::read())))
-    };
-    state.stats_body.get(make).await
+    Ok(state.counts().await?.body.clone())
 }
 
 fn stats_of(counts: &Counts, memory: Memory) -> Stats {

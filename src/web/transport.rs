@@ -5,11 +5,15 @@ use std::panic::AssertUnwindSafe;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use futures_util::FutureExt;
+use percent_encoding::percent_decode_str;
 
 use super::cors;
 use super::error::ApiError;
@@ -33,22 +37,71 @@ pub async fn frame<B: MessageBody + 'static>(
     let verdict = cors::judge(request.request(), &state.config.cors_allowed_origins);
     let early = clean_path(request.request().uri().path(), request.query_string())
         .or_else(|| cors::preflight(request.request(), &verdict));
-    let is_early = early.is_some();
+    let (is_early, is_api) = (early.is_some(), is_api(request.request()));
     let mut response = match early {
         Some(answer) => request.into_response(answer).map_into_right_body(),
         None => next.call(request).await?.map_into_left_body(),
     };
+    // Said by `spare_compression` to what compresses, not to clients.
+    if response.headers().get(CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
+        response.headers_mut().remove(CONTENT_ENCODING);
+    }
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        response.headers_mut().insert(LOAD_STATUS, HeaderValue::from_static("ready"));
+        add_headers(response.headers_mut());
     }
     cors::add_headers(response.headers_mut(), verdict);
-    if !is_early && response.request().path().starts_with("/api/") {
+    if !is_early && is_api {
         if !response.headers().contains_key(CACHE_CONTROL) {
             response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         note(&state, &response, started);
     }
     log_blame(&response);
+    Ok(response)
+}
+
+fn add_headers(headers: &mut HeaderMap) {
+    headers.insert(LOAD_STATUS, HeaderValue::from_static("ready"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Whether a request is below `/api`, however its path is written (`/%61pi/stats`).
+pub fn is_api(request: &HttpRequest) -> bool {
+    let path = percent_decode_str(request.path());
+    let path: Vec<u8> = path.collect();
+    path == b"/api" || path.starts_with(b"/api/")
+}
+
+/// Types that are compressed (contract §1.7). The rest is compressed already, or no text.
+const COMPRESSED: [&str; 9] = [
+    "application/json",
+    "application/javascript",
+    "application/x-javascript",
+    "application/xml",
+    "text/html",
+    "text/css",
+    "text/plain",
+    "text/xml",
+    "image/svg+xml",
+];
+
+/// Keeps every other type from being compressed.
+///
+/// # Errors
+/// None of its own.
+pub async fn spare_compression<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    // Scripts of the page are `text/javascript` here, its newer name.
+    let is_listed = kind == "text/javascript" || COMPRESSED.contains(&kind);
+    if !is_listed && !headers.contains_key(CONTENT_ENCODING) {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
+    }
     Ok(response)
 }
 
@@ -90,6 +143,10 @@ fn clean_path(path: &str, query: &str) -> Option<HttpResponse> {
     let is_clean = !path.contains("//") && !path.split('/').any(|part| matches!(part, "." | ".."));
     if is_clean || !path.starts_with('/') {
         return None;
+    }
+    // Browsers read it as a slash: `//` and a foreign host could come out of it.
+    if percent_decode_str(path).any(|byte| byte == b'\\') {
+        return Some(ApiError::bad_request("invalid path").error_response());
     }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {

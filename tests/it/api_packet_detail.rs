@@ -59,7 +59,7 @@ async fn receptions_are_answered_by_hash_with_the_keys_as_given() {
     assert_eq!(results["none"], json!([]));
     let detail = api.json("/api/packets/e26ad9dfa1ac3f7e").await;
     assert_eq!(results["E26AD9DFA1AC3F7E"], detail["observations"]);
-    for empty in ["{}", r#"{"hashes":[]}"#] {
+    for empty in ["{}", r#"{"hashes":[]}"#, r#"{"hashes":null}"#] {
         let answer = api.post("/api/packets/observations", empty).await;
         assert_eq!(answer.text(), "{\"results\":{}}\n");
     }

@@ -123,6 +123,41 @@ async fn the_key_is_checked_before_anything_is_read() {
 }
 
 #[actix_web::test]
+async fn a_key_is_compared_as_bytes() {
+    let key = "schlüssel-für-das-netz";
+    let config = Config { api_key: Some(Secret::new(key)), ..Config::default() };
+    let Some(api) = Api::with(config) else { return };
+    let ask_with = async |key: &[u8]| {
+        let key = actix_web::http::header::HeaderValue::from_bytes(key).unwrap();
+        let request = TestRequest::post().uri("/api/packets").insert_header(("X-API-Key", key));
+        ask(&api.state, request.set_payload("{}")).await.status.as_u16()
+    };
+    assert_eq!(ask_with(key.as_bytes()).await, 400, "the key is right, the body is not");
+    assert_eq!(ask_with(b"schl\xfcssel-f\xfcr-das-netz").await, 401);
+}
+
+#[actix_web::test]
+async fn an_observer_that_no_list_could_show_is_refused() {
+    let Some(api) = Api::that_writes(with_key()) else { return };
+    let post = async |observer: &str| {
+        let body = json!({ "hex": NEW_TEXT_MESSAGE, "observer": observer }).to_string();
+        error(&post_packet(&api, Some(KEY), &body).await)
+    };
+    let too_long = (400, json!("observer: at most 128 bytes"));
+    assert_eq!(post(&"x".repeat(129)).await, too_long);
+    assert_eq!(post(&"ü".repeat(65)).await, too_long);
+    let control = (400, json!("observer: control characters are not allowed"));
+    for observer in ["a\nb", "a\u{0}", "a\u{7f}b", "a\u{85}b"] {
+        assert_eq!(post(observer).await, control, "{observer:?}");
+    }
+    assert_eq!(api.json("/api/packets").await["total"], 499);
+    let padded = format!("  {}  ", "x".repeat(128));
+    assert_eq!(post(&padded).await.0, 200);
+    let list = api.json("/api/packets?limit=1").await;
+    assert_eq!(list["packets"][0]["observer_id"], "x".repeat(128));
+}
+
+#[actix_web::test]
 async fn a_process_that_does_not_write_says_so() {
     let Some(api) = Api::with(with_key()) else { return };
     let body = json!({ "hex": NEW_TEXT_MESSAGE, "observer": "o" }).to_string();
@@ -143,12 +178,10 @@ async fn decode_needs_no_key_and_checks_signatures() {
     for (body, expected) in [
         ("", "invalid JSON body"),
         (r#"{"hex":""}"#, "hex is required"),
-        (r#"{"hex":"abc"}"#, "hex has an odd number of digits"),
+        (r#"{"hex":"abc"}"#, "not hexadecimal: Odd number of digits"),
     ] {
         let answer = api.post("/api/decode", body).await;
         assert_eq!(answer.status, 400);
-        if expected != "hex has an odd number of digits" {
-            assert_eq!(answer.json()["error"], expected);
-        }
+        assert_eq!(answer.json()["error"], expected);
     }
 }

@@ -5,7 +5,7 @@ use corescope::config::Config;
 use serde_json::{Value, json};
 
 use crate::support::api::{Api, ask};
-use crate::support::{check_json, data_file};
+use crate::support::{check_json, data_file, keys_in_order};
 
 /// Replaces figures of the process, after a look at them, so that the rest can be compared whole.
 fn mask(body: &mut Value, paths: &[&str]) {
@@ -30,14 +30,6 @@ async fn stats_have_the_fields_of_the_contract_in_its_order_and_count_the_databa
     for key in ["totalPackets", "totalTransmissions", "totalNodesAllTime", "totalObservers"] {
         assert_eq!(stats[key], original[key], "{key}");
     }
-}
-
-/// Keys as they stand in the text (a parsed object has lost their order).
-fn keys_in_order(text: &str) -> Vec<String> {
-    let parts: Vec<&str> = text.split('"').collect();
-    let is_key =
-        |i: &usize| parts.get(i + 1).is_some_and(|after| after.trim_start().starts_with(':'));
-    (1..parts.len()).step_by(2).filter(is_key).map(|i| parts[i].to_owned()).collect()
 }
 
 #[actix_web::test]
@@ -76,6 +68,8 @@ async fn health_tells_of_the_process() {
     let Some(api) = Api::that_writes(Config::default()) else { return };
     api.clock.advance_ms(93_900_000);
     api.json("/api/packets").await;
+    // Probes do not wait for the count; this does.
+    api.state.counts().await.unwrap();
     let mut health = api.json("/api/health").await;
     let memory = ["/memory/rss", "/memory/heapUsed", "/memory/heapTotal"];
     mask(&mut health, &memory);
@@ -99,17 +93,58 @@ async fn healthz_is_ready_as_soon_as_the_database_is_open() {
 
 /// Of the migrations only one: the list is the database's affair.
 async fn healthz_with_one_migration(api: &Api) -> Value {
-    let mut healthz = api.json("/api/healthz").await;
+    let is_known = |healthz: &Value| !healthz["loadedTx"].is_null();
+    let mut healthz = healthz_when(api, is_known).await;
     let migrations = healthz["async_migrations"].as_array_mut().unwrap();
     migrations.retain(|migration| migration["name"] == "tx_last_seen_backfill_v1");
     healthz
+}
+
+/// Probes once a second until something is known: a probe itself waits for no query.
+async fn healthz_when(api: &Api, is_so: impl Fn(&Value) -> bool) -> Value {
+    for _ in 0..200 {
+        let healthz = api.json("/api/healthz").await;
+        let is_listed = healthz.get("async_migrations_error").is_none_or(|e| e == "internal error");
+        if is_listed && is_so(&healthz) {
+            return healthz;
+        }
+        api.clock.advance_ms(1_000);
+    }
+    panic!("healthz never told");
+}
+
+#[actix_web::test]
+async fn probes_are_answered_while_every_reader_is_busy() {
+    let Some(api) = Api::over_fixture() else { return };
+    let known = healthz_when(&api, |healthz| !healthz["loadedTx"].is_null()).await;
+    let readers = &api.state.ready().unwrap().readers;
+    let (let_go, held) = crossbeam_channel::bounded::<()>(0);
+    let mut busy: Vec<_> = (0..2)
+        .map(|_| {
+            let held = held.clone();
+            Box::pin(readers.ask(move |_| Ok(held.recv().is_ok())))
+        })
+        .collect();
+    for query in &mut busy {
+        assert!(futures_util::poll!(query.as_mut()).is_pending());
+    }
+    api.clock.advance_ms(60_000);
+    let now = api.json("/api/healthz").await;
+    assert_eq!((&now["ready"], &now["loadedTx"]), (&json!(true), &known["loadedTx"]));
+    assert_eq!(now["async_migrations"], known["async_migrations"]);
+    assert_eq!(now.get("async_migrations_error"), None);
+    assert_eq!(api.json("/api/health").await["packetStore"]["packets"], known["loadedTx"]);
+    drop(let_go);
+    for query in busy {
+        query.await.unwrap();
+    }
 }
 
 #[actix_web::test]
 async fn healthz_without_the_table_of_migrations_has_none() {
     let Some(api) = Api::over_fixture() else { return };
     api.execute("DROP TABLE _async_migrations");
-    let healthz = api.json("/api/healthz").await;
+    let healthz = healthz_when(&api, |_| true).await;
     assert_eq!(healthz["async_migrations"], json!([]));
     assert_eq!(healthz["async_migrations_running"], false);
     assert_eq!(healthz.get("async_migrations_error"), None);
@@ -119,7 +154,7 @@ async fn healthz_without_the_table_of_migrations_has_none() {
 async fn healthz_fails_closed_when_the_migrations_cannot_be_read() {
     let Some(api) = Api::over_fixture() else { return };
     api.execute("DROP TABLE _async_migrations; CREATE TABLE _async_migrations (x)");
-    let healthz = api.json("/api/healthz").await;
+    let healthz = healthz_when(&api, |_| true).await;
     assert_eq!(
         (&healthz["ready"], &healthz["async_migrations_running"]),
         (&json!(true), &json!(true))

@@ -37,6 +37,7 @@ async fn every_answer_has_the_load_status_and_api_answers_are_not_stored() {
         let answer = api.get(path).await;
         assert_eq!(answer.header("x-corescope-load-status"), Some("ready"), "{path}");
         assert_eq!(answer.header("x-corescope-status"), None);
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         let is_api = path.starts_with("/api");
         assert_eq!(answer.header("cache-control") == Some("no-store"), is_api, "{path}");
     }
@@ -50,6 +51,55 @@ async fn head_is_answered_like_get() {
         let get = api.get(path).await;
         assert_eq!(head.status, 200, "{path}");
         assert_eq!(head.header("content-type"), get.header("content-type"));
+    }
+}
+
+/// On the wire: whether a body follows is decided below the application.
+#[test]
+fn the_answer_to_head_has_the_length_and_no_body() {
+    use std::io::{Read, Write};
+    let mut process = crate::support::process::Process::prepare(&json!({
+        "mqttSources": [{"name": "nowhere", "broker": "mqtt://127.0.0.1:1", "topics": ["a"]}]
+    }));
+    process.start();
+    let url = process.url("");
+    let host = url.trim_start_matches("http://");
+    for path in ["/api/packets", "/"] {
+        let mut stream = std::net::TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(crate::support::process::PATIENCE)).unwrap();
+        write!(stream, "HEAD {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert_eq!(body, "", "{path}");
+        let body = ureq::get(&process.url(path)).call().unwrap().body_mut().read_to_vec().unwrap();
+        let length = format!("content-length: {}\r\n", body.len());
+        assert!(format!("{head}\r\n").to_lowercase().contains(&length), "{path}: {head}");
+    }
+    assert_eq!(process.stop(), Some(0));
+}
+
+#[actix_web::test]
+async fn a_path_below_api_is_one_however_it_is_written() {
+    let Some(api) = Api::over_fixture() else { return };
+    for (path, status) in [("/%61pi/stats", 200), ("/%61pi/nope", 404), ("/ap%69/packets/x", 404)] {
+        let answer = api.get(path).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.header("cache-control")),
+            (status, Some("no-store"))
+        );
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn a_path_with_a_backslash_is_not_cleaned_into_a_foreign_one() {
+    let Some(api) = Api::over_fixture() else { return };
+    for path in ["/%5Cevil.example/..", "/x/../%5cevil.example", "//%5c%5cevil.example"] {
+        let answer = api.get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (400, None), "{path}");
+        assert_eq!(answer.json(), json!({ "error": "invalid path" }));
     }
 }
 
@@ -126,6 +176,39 @@ async fn bodies_are_compressed_only_if_configured_and_asked_for() {
 }
 
 #[actix_web::test]
+async fn only_types_of_text_are_compressed() {
+    let public = tempfile::tempdir().unwrap();
+    for (name, is_packed) in FILES {
+        let _ = is_packed;
+        std::fs::write(public.path().join(name), "x".repeat(5_000)).unwrap();
+    }
+    let mut config = Config { public_dir: public.path().to_owned(), ..Config::default() };
+    config.compression.is_gzip = true;
+    let Some(api) = Api::with(config) else { return };
+    for (name, is_packed) in FILES {
+        let request =
+            TestRequest::get().uri(&format!("/{name}")).insert_header(("Accept-Encoding", "gzip"));
+        let answer = ask(&api.state, request).await;
+        assert_eq!(answer.status, 200, "{name}");
+        let encoding = is_packed.then_some("gzip");
+        assert_eq!(answer.header("content-encoding"), encoding, "{name}");
+        assert_eq!(answer.body.len() == 5_000, !is_packed, "{name}");
+    }
+}
+
+const FILES: [(&str, bool); 9] = [
+    ("a.js", true),
+    ("a.css", true),
+    ("a.svg", true),
+    ("a.txt", true),
+    ("a.json", true),
+    ("a.png", false),
+    ("a.pdf", false),
+    ("a.bin", false),
+    ("a.zip", false),
+];
+
+#[actix_web::test]
 async fn without_a_public_folder_the_start_page_is_served_with_a_policy() {
     let Some(api) = Api::over_fixture() else { return };
     let page = api.get("/").await;
@@ -164,6 +247,10 @@ async fn the_public_folder_is_served_and_nothing_outside_it() {
     assert_eq!(script.text(), "1");
     assert_eq!(script.header("cache-control"), Some("no-cache, no-store, must-revalidate"));
     let image = api.get("/logo.png").await;
+    for file in [&script, &image] {
+        assert_eq!(file.header("content-disposition"), None);
+        assert_eq!(file.header("x-content-type-options"), Some("nosniff"));
+    }
     assert_eq!((image.text(), image.header("cache-control")), ("png", None));
     assert!(image.header("last-modified").is_some());
     for path in ["/%2e%2e/secret.txt", "/js/%2E%2E/%2e%2e/secret.txt", "/..%5csecret.txt", "/a%00"]

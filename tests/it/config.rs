@@ -53,14 +53,14 @@ fn the_first_file_found_is_read_and_no_other() {
 }
 
 #[test]
-fn a_missing_file_means_defaults_and_a_named_one_is_missed_aloud() {
+fn a_missing_file_means_defaults_and_a_named_one_must_be_there() {
     let empty = folder(&[]);
     let config = load(empty.path(), None).unwrap();
     assert_eq!((config.file, config.bind.port()), (None, 3000));
     assert_eq!(config.db_path, empty.path().join("data/meshcore.db"));
     let named = empty.path().join("named.json");
-    let config = load(empty.path(), Some(&named)).unwrap();
-    assert!(config.warnings[0].contains("named.json is missing"), "{:?}", config.warnings);
+    let error = load(empty.path(), Some(&named)).unwrap_err();
+    assert!(error.to_string().contains("named.json"), "{error}");
 }
 
 #[test]

@@ -161,6 +161,28 @@ impl Drop for SmallVolume {
 }
 
 #[test]
+fn a_read_only_file_system_is_named() {
+    let Some(fixture) = data_file("e2e-fixture.db") else { return };
+    let Some(volume) = SmallVolume::mount(16) else {
+        eprintln!("SKIPPED: no small volume can be mounted here");
+        return;
+    };
+    let database = volume.path().join("mesh.db");
+    std::fs::copy(fixture, &database).unwrap();
+    std::fs::set_permissions(&database, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let mut process = Process::prepare(&json!({
+        "dbPath": database,
+        "mqttSources": [{"name": "nowhere", "broker": "mqtt://127.0.0.1:1", "topics": ["a"]}]
+    }));
+    process.start();
+    assert_eq!(process.stop(), Some(0));
+    let remounted =
+        std::process::Command::new("mount").args(["-o", "remount,ro"]).arg(volume.path()).status();
+    assert!(remounted.unwrap().success());
+    refused(&process, &["mesh.db", "read-only"]);
+}
+
+#[test]
 fn a_full_disk_loses_nothing_that_was_acknowledged_and_recovers_by_itself() {
     use crate::support::broker::Broker;
     let Some(capture) = data_file("paris-capture-6000.ndjson.gz") else { return };

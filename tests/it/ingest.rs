@@ -52,6 +52,11 @@ fn receive(topic: &str, json: Value) -> Received {
     receive_by(&plain_rules(), topic, json)
 }
 
+fn receive_at(topic: &str, json: Value, now_s: i64) -> Received {
+    let payload = json.to_string();
+    plain_rules().receive(&source(), &Arrival { now_s, ..arrival(topic, payload.as_bytes()) })
+}
+
 fn receive_by(rules: &Rules, topic: &str, json: Value) -> Received {
     rules.receive(&source(), &arrival(topic, json.to_string().as_bytes()))
 }

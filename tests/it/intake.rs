@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use corescope::actors::delivery::{Delivery, IntakeDoor, Receipt};
 use corescope::actors::intake::{Drain, SubmitError, SubmitPacket};
+use corescope::actors::lifeline::Lifelines;
 use corescope::actors::line::AskError;
 use corescope::actors::{ActorParts, Actors};
 use corescope::clock::Clock;
@@ -23,6 +24,7 @@ fn record(number: usize) -> Record {
         heard_at_s: 1_784_364_457,
         observer: ObserverSeen { id: "OBSERVER".to_owned(), ..ObserverSeen::default() },
         naive_clock_skew_s: None,
+        received_at_s: None,
         transmission: NewTransmission {
             hash: format!("{number:016x}"),
             raw_hex: "0A00".to_owned(),
@@ -51,8 +53,14 @@ fn start(path: &Path, capacity: usize) -> Actors {
         migrations: Default::default(),
         intake_capacity: capacity,
         clock,
+        lifelines: Lifelines::new().0,
     };
-    Actors::start(parts).0
+    Actors::start(parts)
+}
+
+async fn stop(actors: Actors) {
+    actors.drain(Vec::new(), Duration::from_secs(30)).await;
+    actors.close(Duration::from_secs(30)).await.unwrap();
 }
 
 fn rows(path: &Path) -> i64 {
@@ -97,7 +105,7 @@ async fn receipts_are_called_in_order_and_only_when_the_rows_are_durable() {
         let records_before = i64::try_from(number - number / 4).unwrap();
         assert!(stored >= records_before, "receipt {number} came when {stored} rows were stored");
     }
-    actors.stop(Vec::new(), Duration::from_secs(10)).await.unwrap();
+    stop(actors).await;
 }
 
 #[actix::test]
@@ -130,7 +138,7 @@ async fn a_locked_database_holds_everything_up_and_loses_nothing() {
     let counts = actors.gauge.counts(0);
     assert_eq!((rows(&path), counts.stall, counts.depth), (8, None, 0));
     assert_eq!(counts.dropped["test"].count, 1);
-    actors.stop(Vec::new(), Duration::from_secs(10)).await.unwrap();
+    stop(actors).await;
 }
 
 #[actix::test]
@@ -152,7 +160,7 @@ async fn a_posted_packet_is_answered_with_what_was_stored() {
         Err(AskError::Refused(SubmitError::Full | SubmitError::Stopping) | AskError::Stopped)
     );
     assert!(is_refused, "a packet entered while the process stops");
-    actors.stop(Vec::new(), Duration::from_secs(10)).await.unwrap();
+    stop(actors).await;
     assert_eq!(rows(&path), 1);
 }
 
@@ -164,7 +172,7 @@ async fn stopping_commits_what_has_entered_and_leaves_no_log_behind() {
     for number in 0..3_000 {
         assert!(actors.door.offer(delivery(number, Receipt::None)));
     }
-    actors.stop(Vec::new(), Duration::from_secs(30)).await.unwrap();
+    stop(actors).await;
     let wal = folder.path().join("mesh.db-wal");
     assert!(std::fs::metadata(&wal).map_or(0, |metadata| metadata.len()) == 0, "a WAL was left");
     assert_eq!(rows(&path), 3_000);

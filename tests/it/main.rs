@@ -1,8 +1,10 @@
 //! The one integration crate, a module per topic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod api_lists;
 mod api_packet_detail;
 mod api_packets;
+mod api_perf;
 mod api_post;
 mod api_stats;
 mod api_transport;
@@ -23,10 +25,13 @@ mod mesh_round_trip;
 mod mqtt;
 mod mqtt_replay;
 mod openapi;
+mod perf;
 mod readers;
+mod rejects;
 mod seed;
 mod sim;
 mod support;
+mod telemetry_ledger;
 mod tidy;
 mod upgrade;
 mod upgrade_killed;

@@ -1,5 +1,6 @@
 //! What a group of records leaves in the tables; every hazard of spec §10 that the writer meets.
 
+mod older;
 mod others;
 
 use std::path::{Path, PathBuf};
@@ -80,6 +81,7 @@ fn packet(hash: &str, observer_id: &str) -> PacketReception {
         heard_at_s: NOW_S,
         observer: observer(observer_id),
         naive_clock_skew_s: None,
+        received_at_s: None,
         transmission: NewTransmission {
             hash: hash.into(),
             raw_hex: "2502AABBDEADBEEF".into(),
@@ -136,6 +138,7 @@ fn a_reception_is_stored_with_all_its_columns() {
             is_new_transmission: true,
             is_new_observation: true,
             first_seen: "2026-07-18T08:47:37Z".into(),
+            known: None,
         }
     );
     let row = "SELECT raw_hex || hash || first_seen || route_type || payload_type || \
@@ -410,8 +413,12 @@ fn somebody_else_who_writes_is_noticed() {
     let again = mesh.commit(&[Record::Packet(Box::new(packet("h2", "obs")))]);
     assert_eq!(again.counts.foreign_writes, 0);
     let other = Connection::open(&mesh.path).unwrap();
-    other.execute_batch("INSERT INTO client_observers (pubkey) VALUES ('x')").unwrap();
-    let after = mesh.commit(&[Record::Packet(Box::new(packet("h3", "obs")))]);
+    other.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let checkpointed = mesh.commit(&[Record::Packet(Box::new(packet("h3", "obs")))]);
+    assert_eq!(checkpointed.counts.foreign_writes, 0, "a checkpoint is no write");
+    let sql = "INSERT INTO transmissions (raw_hex, hash, first_seen) VALUES ('', 'f', '2026')";
+    other.execute_batch(sql).unwrap();
+    let after = mesh.commit(&[Record::Packet(Box::new(packet("h5", "obs")))]);
     assert_eq!(after.counts.foreign_writes, 1);
     let quiet = mesh.commit(&[Record::Packet(Box::new(packet("h4", "obs")))]);
     assert_eq!(quiet.counts.foreign_writes, 0);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Without a held message for so long, the broker has delivered all that it held.
 const ENDS_AFTER: Duration = Duration::from_secs(5);
+/// It ends then in any case: an observer whose clock is slow could keep it up for ever.
+const LASTS_AT_MOST: Duration = Duration::from_secs(600);
 
 /// The time after a connect in which the broker delivers what it held for us. MQTT does not mark
 /// such messages, but it delivers them first and in order: it ends when none came for 5 s, so an
@@ -12,13 +14,14 @@ const ENDS_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct CatchUp {
     away_s: RangeInclusive<i64>,
+    began_at: Duration,
     last_held_at: Duration,
 }
 
 impl CatchUp {
     /// Begins at a connect to a session that the broker has kept.
     pub fn begin(last_connected_s: i64, now_s: i64, now: Duration) -> Self {
-        Self { away_s: last_connected_s..=now_s, last_held_at: now }
+        Self { away_s: last_connected_s..=now_s, began_at: now, last_held_at: now }
     }
 
     /// Returns the time that we were away, in Unix seconds.
@@ -34,5 +37,6 @@ impl CatchUp {
     /// Tells whether it is over.
     pub fn is_over(&self, now: Duration) -> bool {
         now.saturating_sub(self.last_held_at) > ENDS_AFTER
+            || now.saturating_sub(self.began_at) > LASTS_AT_MOST
     }
 }

@@ -212,8 +212,15 @@ impl<'a> Connection<'a> {
         (self.queue.receipts().abandoned() > 0).then_some(End::NotCommitted)
     }
 
+    /// While the broker may still hold messages of our time away, that time stays in the file: if
+    /// we die now, the rest of them comes with the next connection.
     fn touch_session(&mut self) {
-        let outcome = self.session.touch(self.shared.clock.now_s());
+        let now_s = self.shared.clock.now_s();
+        let outcome = if self.queue.is_catching_up() {
+            self.session.save_when_due(now_s)
+        } else {
+            self.session.touch(now_s)
+        };
         self.shared.note_session_saved(outcome);
     }
 

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rumqttc::{ManualAck, PubAck, PubRec, Publish, QoS};
 
 use super::catch_up::CatchUp;
-use super::options::PAYLOAD_BYTES_MAX;
 use super::receipts::Receipts;
 use super::{Arrival, Heard, Shared};
 use crate::actors::delivery::{Delivery, Receipt};
@@ -106,9 +105,7 @@ impl<'a> IntakeQueue<'a> {
     }
 
     fn decode(&mut self, publish: &Publish) -> Heard {
-        if publish.payload.len() > PAYLOAD_BYTES_MAX {
-            return Heard::Rejected(Rejected::PayloadTooLarge.as_str());
-        }
+        self.is_catching_up();
         let Ok(topic) = std::str::from_utf8(&publish.topic) else {
             return Heard::Rejected(Rejected::BadTopic.as_str());
         };
@@ -155,10 +152,16 @@ impl<'a> IntakeQueue<'a> {
                 catch_up.note_held(now);
                 self.shared.status.note_resumed();
             }
-            Some(catch_up) if catch_up.is_over(now) => self.catch_up = None,
             _ => {}
         }
         record
+    }
+
+    /// Tells whether the broker may still hold messages of our time away.
+    pub fn is_catching_up(&mut self) -> bool {
+        let now = self.shared.clock.monotonic();
+        self.catch_up.take_if(|catch_up| catch_up.is_over(now));
+        self.catch_up.is_some()
     }
 }
 

@@ -11,11 +11,8 @@ use url::Url;
 use super::any_certificate::AnyCertificate;
 
 /// The protocol's own limit. A lower one would drop the connection on a large message, and the
-/// broker would deliver that message again for ever; [`PAYLOAD_BYTES_MAX`] refuses it by itself.
+/// broker would deliver that message again for ever; what is too large for a reception, the rules of ingest refuse.
 const PACKET_BYTES_MAX: usize = 268_435_455 + 5;
-
-/// Payloads above are refused and counted.
-pub const PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
 /// How one source connects. Never holds more than one broker.
 #[derive(Clone)]

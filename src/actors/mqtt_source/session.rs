@@ -78,6 +78,14 @@ impl Session {
     /// The file cannot be written; the session goes on without it.
     pub fn touch(&mut self, now_s: i64) -> io::Result<()> {
         self.stored.last_connected_unix = Some(now_s);
+        self.save_when_due(now_s)
+    }
+
+    /// Writes the file as it is if the last write is old enough.
+    ///
+    /// # Errors
+    /// As [`Session::touch`].
+    pub fn save_when_due(&mut self, now_s: i64) -> io::Result<()> {
         if now_s.saturating_sub(self.saved_at_s) < SAVE_EVERY_S {
             return Ok(());
         }
@@ -165,8 +173,10 @@ mod tests {
         assert_eq!(stored(), Some(1_000));
         session.touch(1_010).unwrap();
         assert_eq!(stored(), Some(1_010));
-        session.save(1_011).unwrap();
+        session.touch(1_015).unwrap();
         assert_eq!(stored(), Some(1_010));
+        session.save(1_016).unwrap();
+        assert_eq!(stored(), Some(1_015), "an ordered write is not put off");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reading packets: which transmissions match, in what order, and who heard them.
 //!
-//! - [`filter`] ids of the transmissions that match; [`heard`] the parts that observations decide
+//! - [`filter`] what is asked for; [`matching`] the ids of the transmissions that match;
+//!   [`heard`] the parts that observations decide; [`channel`] those that channels do
 //! - [`page`] the requested part of them; [`grouped`] the order by latest reception
 //! - [`rows`] the rows of that part, with their observations
 //! - [`detail`] one packet
@@ -9,10 +10,12 @@
 //! reached are computed from what they are made of, and duplicate observations that have not been
 //! merged yet are merged in the answer.
 
+mod channel;
 mod detail;
 mod filter;
 mod grouped;
 mod heard;
+mod matching;
 mod page;
 mod rows;
 
@@ -21,7 +24,7 @@ pub use filter::{Filter, Span};
 pub use grouped::list_grouped;
 pub use heard::resolve_node;
 pub use page::{Page, Slice, list, list_of_nodes, times_since};
-pub use rows::{Observation, ObserverName, Transmission};
+pub use rows::{Depth, Observation, ObserverName, Transmission};
 
 use super::error::DbError;
 use super::reader::Reader;

@@ -1,8 +1,9 @@
 //! The requested part of a list, in the order of transmission ids.
 
-use super::filter::{Filter, Span, blank_ids, matching_ids};
+use super::filter::{Filter, Span};
 use super::heard;
-use super::rows::{Loader, Transmission};
+use super::matching::{blank_ids, matching_ids};
+use super::rows::{Depth, Loader, Transmission};
 use crate::db::error::DbError;
 use crate::db::reader::Reader;
 
@@ -23,10 +24,33 @@ pub struct Slice {
 /// A part of a list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
-    /// The part.
-    pub transmissions: Vec<Transmission>,
+    /// Ids of the part, in order.
+    pub ids: Vec<i64>,
     /// Length of the whole list.
     pub total: usize,
+}
+
+impl Page {
+    /// Reads the rows one after the other and hands each to `show`, which says whether to go on:
+    /// in memory there is one at a time.
+    ///
+    /// # Errors
+    /// Any failure of the database, and the deadline, which covers `show` too.
+    pub fn visit(
+        &self,
+        reader: &Reader,
+        depth: Depth,
+        mut show: impl FnMut(&Transmission) -> bool,
+    ) -> Result<(), DbError> {
+        let mut loader = Loader::new(reader)?;
+        for &id in &self.ids {
+            let Some(packet) = loader.load_to(id, depth)? else { continue };
+            if !show(&packet) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Returns transmissions in the order of their ids, highest first unless asked otherwise.
@@ -37,7 +61,7 @@ pub fn list(reader: &Reader, filter: &Filter, slice: Slice) -> Result<Page, DbEr
     if filter.is_empty() && slice.offset <= STEPPED_OVER_MAX {
         return list_all(reader, slice);
     }
-    page_of(reader, matching_ids(reader, filter)?, slice)
+    Ok(page_of(matching_ids(reader, filter)?, slice))
 }
 
 /// Returns the transmissions that any of `nodes` (keys or names) sent or relayed.
@@ -51,12 +75,12 @@ pub fn list_of_nodes(
     slice: Slice,
 ) -> Result<Page, DbError> {
     if nodes.is_empty() {
-        return Ok(Page { transmissions: Vec::new(), total: 0 });
+        return Ok(Page { ids: Vec::new(), total: 0 });
     }
     let keys = nodes.iter().map(|node| heard::resolve_node(reader, node));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     let in_span = matching_ids(reader, &Filter { span, ..Filter::default() })?;
-    page_of(reader, heard::keep_of_nodes(reader, in_span, &keys)?, slice)
+    Ok(page_of(heard::keep_of_nodes(reader, in_span, &keys)?, slice))
 }
 
 /// Returns the `first_seen` of every transmission that was first seen after `since` (compared as
@@ -81,18 +105,15 @@ fn list_all(reader: &Reader, slice: Slice) -> Result<Page, DbError> {
     let rows_max = slice.offset.saturating_add(slice.limit).saturating_add(blank.len());
     let ids = reader.rows(&sql, [i64::try_from(rows_max).unwrap_or(i64::MAX)], |row| row.get(0))?;
     let shown = ids.into_iter().filter(|id| !blank.contains(id));
-    let ids: Vec<i64> = shown.skip(slice.offset).take(slice.limit).collect();
-    let transmissions = Loader::new(reader)?.load_all(&ids)?;
-    Ok(Page { transmissions, total: usize::try_from(total).unwrap_or(0) - blank.len() })
+    let ids = shown.skip(slice.offset).take(slice.limit).collect();
+    Ok(Page { ids, total: usize::try_from(total).unwrap_or(0).saturating_sub(blank.len()) })
 }
 
-fn page_of(reader: &Reader, mut ids: Vec<i64>, slice: Slice) -> Result<Page, DbError> {
-    ids.sort_unstable();
+fn page_of(mut ids: Vec<i64>, slice: Slice) -> Page {
+    let total = ids.len();
     if !slice.is_ascending {
         ids.reverse();
     }
-    let end = slice.offset.saturating_add(slice.limit).min(ids.len());
-    let part = ids.get(slice.offset..end).unwrap_or_default();
-    let transmissions = Loader::new(reader)?.load_all(part)?;
-    Ok(Page { transmissions, total: ids.len() })
+    let ids = ids.into_iter().skip(slice.offset).take(slice.limit).collect();
+    Page { ids, total }
 }

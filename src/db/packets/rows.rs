@@ -35,9 +35,13 @@ impl Transmission {
     /// Returns the observation that stands for the packet in lists: the one with the most hops,
     /// of these the first.
     pub fn best(&self) -> Option<&Observation> {
-        let hops = |(index, seen): &(usize, &Observation)| (seen.hop_count(), Reverse(*index));
-        self.observations.iter().enumerate().max_by_key(hops).map(|(_, seen)| seen)
+        best_of(&self.observations).map(|index| &self.observations[index])
     }
+}
+
+fn best_of(observations: &[Observation]) -> Option<usize> {
+    let hops = |index: &usize| (observations[*index].hop_count(), Reverse(*index));
+    (0..observations.len()).max_by_key(hops)
 }
 
 /// One observer's reception.
@@ -99,10 +103,22 @@ pub struct ObserverName {
     pub iata: Option<String>,
 }
 
+/// How much of a transmission is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Of its observations the observer, path and time; the [best](Transmission::best) is whole.
+    Best,
+    /// Everything.
+    All,
+}
+
 /// Reads transmissions by id; keeps statements and observers for the next one.
 pub(super) struct Loader<'r> {
     transmission: CachedStatement<'r>,
     observations: CachedStatement<'r>,
+    outlines: CachedStatement<'r>,
+    observation: CachedStatement<'r>,
+    reader: &'r Reader,
     observer: CachedStatement<'r>,
     observers: HashMap<i64, Option<Arc<ObserverName>>>,
 }
@@ -119,32 +135,58 @@ impl<'r> Loader<'r> {
                  resolved_path, raw_hex FROM observations WHERE transmission_id = ?1 \
                  ORDER BY timestamp DESC, id DESC",
             )?,
+            outlines: reader.statement(
+                "SELECT id, observer_idx, NULL, NULL, NULL, NULL, path_json, timestamp, NULL, NULL \
+                 FROM observations WHERE transmission_id = ?1 ORDER BY timestamp DESC, id DESC",
+            )?,
+            observation: reader.statement(
+                "SELECT id, observer_idx, direction, snr, rssi, score, path_json, timestamp, \
+                 resolved_path, raw_hex FROM observations WHERE id = ?1",
+            )?,
+            reader,
             observer: reader.statement("SELECT id, name, iata FROM observers WHERE rowid = ?1")?,
             observers: HashMap::new(),
         })
     }
 
-    /// Returns the transmissions with these ids, in this order; ids without a row are left out.
-    pub(super) fn load_all(&mut self, ids: &[i64]) -> Result<Vec<Transmission>, DbError> {
-        let mut found = Vec::with_capacity(ids.len());
-        for &id in ids {
-            found.extend(self.load(id)?);
-        }
-        Ok(found)
-    }
-
     /// Returns one transmission with its observations.
     pub(super) fn load(&mut self, id: i64) -> Result<Option<Transmission>, DbError> {
+        self.load_to(id, Depth::All)
+    }
+
+    /// Returns one transmission, read as deep as asked.
+    ///
+    /// # Errors
+    /// Also when the deadline has passed: what is done with rows counts too.
+    pub(super) fn load_to(
+        &mut self,
+        id: i64,
+        depth: Depth,
+    ) -> Result<Option<Transmission>, DbError> {
+        self.reader.check_deadline("read a packet")?;
         let row = self.transmission.query_row([id], transmission_of).optional();
         let Some(mut transmission) = row.doing("read a packet")? else { return Ok(None) };
-        let rows = self.observations.query_map([id], observation_of).doing("read receptions")?;
-        let rows = rows.collect::<rusqlite::Result<Vec<_>>>().doing("read receptions")?;
-        transmission.observations = merge_duplicates(rows);
+        transmission.observations = match depth {
+            Depth::Best => self.load_best(id)?,
+            Depth::All => merge_duplicates(read_all(&mut self.observations, id)?),
+        };
         for index in 0..transmission.observations.len() {
             let observer = transmission.observations[index].observer_idx;
             transmission.observations[index].observer = self.observer(observer)?;
         }
         Ok(Some(transmission))
+    }
+
+    fn load_best(&mut self, id: i64) -> Result<Vec<Observation>, DbError> {
+        let mut outlines = read_all(&mut self.outlines, id)?;
+        if has_duplicates(&outlines) {
+            return Ok(merge_duplicates(read_all(&mut self.observations, id)?));
+        }
+        if let Some(best) = best_of(&outlines) {
+            let whole = self.observation.query_row([outlines[best].id], observation_of);
+            outlines[best] = whole.doing("read a reception")?;
+        }
+        Ok(outlines)
     }
 
     fn observer(&mut self, rowid: Option<i64>) -> Result<Option<Arc<ObserverName>>, DbError> {
@@ -163,6 +205,11 @@ impl<'r> Loader<'r> {
         self.observers.insert(rowid, found.clone());
         Ok(found)
     }
+}
+
+fn read_all(statement: &mut CachedStatement<'_>, id: i64) -> Result<Vec<Observation>, DbError> {
+    let rows = statement.query_map([id], observation_of).doing("read receptions")?;
+    rows.collect::<rusqlite::Result<Vec<_>>>().doing("read receptions")
 }
 
 fn transmission_of(row: &Row<'_>) -> rusqlite::Result<Transmission> {

@@ -116,23 +116,25 @@ impl<'g> Group<'g> {
         let heard = HeardAt::new(packet.heard_at_s);
         let observer = self.resolve_observer(&packet.observer, &heard, true)?;
         self.charge(Source::Observers);
+        let heard = self.trusted_time(observer, packet)?.unwrap_or(heard);
         let transmission = self.store_transmission(&packet.transmission, &heard)?;
         let observation =
             self.store_observation(transmission.id, observer, &packet.observation, &heard)?;
         self.charge(Source::Packets);
-        self.note_packet_of(observer, packet, observation.is_new)?;
+        self.note_packet_of(observer, packet, &heard, observation.is_new)?;
         self.charge(Source::Observers);
         if let Some(advert) = &packet.advert {
-            self.store_advert(advert, &heard, transmission.is_new)?;
+            self.store_advert(advert, &heard, transmission.known.is_none())?;
             self.charge(Source::Adverts);
         }
         Ok(StoredPacket {
             transmission_id: transmission.id,
             observation_id: observation.id,
             observation_count: self.count_observations(transmission.id)?,
-            is_new_transmission: transmission.is_new,
+            is_new_transmission: transmission.known.is_none(),
             is_new_observation: observation.is_new,
             first_seen: transmission.first_seen,
+            known: transmission.known,
         })
     }
 

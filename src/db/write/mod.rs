@@ -43,6 +43,7 @@ pub struct WriteConnection {
     tables: KnownTables,
     durability: Durability,
     data_version: Option<i64>,
+    last_ids: Option<(i64, i64)>,
     meter: PageMeter,
     ledger: Arc<Ledger>,
     wait: Duration,
@@ -106,6 +107,19 @@ pub struct StoredPacket {
     pub is_new_observation: bool,
     /// `transmissions.first_seen` as it now stands.
     pub first_seen: String,
+    /// What the packet's first reception fixed, if this is a later one.
+    pub known: Option<Box<KnownTransmission>>,
+}
+
+/// Columns of a transmission that was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownTransmission {
+    /// The frame in hex.
+    pub raw_hex: Option<String>,
+    /// 0 to 3.
+    pub route_type: Option<i64>,
+    /// As stored.
+    pub decoded_json: Option<String>,
 }
 
 /// The counters of spec §4.1, of one group or summed.
@@ -166,6 +180,7 @@ impl WriteConnection {
             tables,
             durability: Durability::Normal,
             data_version: None,
+            last_ids: None,
             _lock: lock,
         })
     }
@@ -212,20 +227,43 @@ impl WriteConnection {
             .doing("begin a group of records")?;
         let (started, pages) = (clock.monotonic(), counters::pages_written(&tx));
         let version = data_version(&tx)?;
-        let is_foreign = self.data_version.is_some_and(|known| known != version);
-        if is_foreign {
+        if self.data_version.is_some_and(|known| known != version) {
             self.tables = KnownTables::read(&tx)?;
         }
+        let ids = last_ids(&tx)?;
+        let is_foreign = self.last_ids.is_some_and(|known| known != ids);
         let mut group = Group::new(&tx, &self.tables, &self.options);
         let outcomes = group.write_all(records, is_isolated)?;
         let (mut counts, shares) = (group.counts, group.shares);
+        let ids = last_ids(&tx)?;
         tx.commit().doing("commit a group of records")?;
-        self.data_version = Some(version);
+        (self.data_version, self.last_ids) = (Some(version), Some(ids));
         counts.wal_commits = 1;
         counts.foreign_writes = u64::from(is_foreign);
         let hold = clock.monotonic().saturating_sub(started);
         let wal_pages = counters::pages_since(&self.conn, pages);
         Ok(Done { answer: Commit { outcomes, counts, hold, wal_pages }, shares, hold })
+    }
+
+    /// Hides observers that the operator has shut out (spec §3.2); a row stays, observations refer to
+    /// it. Returns how many were shown until now.
+    ///
+    /// # Errors
+    /// As in [`WriteConnection::commit`].
+    pub fn deactivate_observers(&mut self, blacklist: &[String]) -> Result<usize, DbError> {
+        self.noted(Source::Observers, Shares::one(Source::Observers, 0), |writer| {
+            let clock = writer.options.clock.clone();
+            let tx = writer.conn.transaction().doing("hide observers")?;
+            let (started, mut rows) = (clock.monotonic(), 0);
+            for id in blacklist {
+                let sql = "UPDATE observers SET inactive = 1 WHERE LOWER(TRIM(id)) = \
+                           LOWER(TRIM(?1)) AND COALESCE(inactive, 0) = 0";
+                rows += tx.execute(sql, [id]).doing("hide an observer")?;
+            }
+            tx.commit().doing("hide observers")?;
+            let hold = clock.monotonic().saturating_sub(started);
+            Ok(Done { answer: rows, shares: Shares::one(Source::Observers, rows as u64), hold })
+        })
     }
 
     /// Must be called outside a transaction: inside, SQLite ignores the pragma.
@@ -259,6 +297,17 @@ impl WriteConnection {
         self.conn.close().map_err(|(_, source)| source).doing("close the database")?;
         last
     }
+}
+
+/// The ids that were given last, to transmissions and observations. Nothing but the writer gives
+/// any: if they moved between two of its groups, another program writes (decision 10). The data
+/// version alone would not do, a checkpoint changes it too.
+fn last_ids(conn: &Connection) -> Result<(i64, i64), DbError> {
+    let sql = "SELECT COALESCE(MAX(seq) FILTER (WHERE name = 'transmissions'), 0), \
+               COALESCE(MAX(seq) FILTER (WHERE name = 'observations'), 0) FROM sqlite_sequence";
+    conn.prepare_cached(sql)
+        .and_then(|mut row| row.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+        .doing("look up the ids that were given last")
 }
 
 impl KnownTables {

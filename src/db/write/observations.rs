@@ -1,5 +1,6 @@
 //! What one observer adds to a transmission (spec §2.7).
 
+use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::group::{Group, HeardAt};
@@ -10,6 +11,16 @@ use crate::ingest::reception::NewObservation;
 pub(super) struct StoredObservation {
     pub(super) id: i64,
     pub(super) is_new: bool,
+}
+
+/// Reads a number; what an older database holds there that is none counts as a gap.
+fn number(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<f64>> {
+    Ok(match row.get_ref(index)? {
+        ValueRef::Real(value) => Some(value),
+        #[expect(clippy::cast_precision_loss, reason = "signals and scores are small")]
+        ValueRef::Integer(value) => Some(value as f64),
+        ValueRef::Null | ValueRef::Text(_) | ValueRef::Blob(_) => None,
+    })
 }
 
 /// The columns that a repetition may fill.
@@ -25,10 +36,10 @@ impl Gaps {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(0)?,
-            snr: row.get(1)?,
-            rssi: row.get(2)?,
-            score: row.get(3)?,
-            raw_hex: row.get(4)?,
+            snr: number(row, 1)?,
+            rssi: number(row, 2)?,
+            score: number(row, 3)?,
+            raw_hex: row.get_ref(4)?.as_str().ok().map(str::to_owned),
         })
     }
 

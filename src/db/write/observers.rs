@@ -9,6 +9,8 @@ use crate::ingest::reception::{ObserverMetrics, ObserverSeen, PacketReception, S
 use crate::perf::ledger::Source;
 
 const DAY_S: i64 = 86_400;
+/// For so long a clock that was off is taken to be off still.
+const CLOCK_MEMORY_S: i64 = 30 * DAY_S;
 
 impl Group<'_> {
     /// Returns the observer's rowid; a new one gets a row at once, with `first_seen` set (HZ 3,
@@ -36,19 +38,39 @@ impl Group<'_> {
         Ok(self.conn.last_insert_rowid())
     }
 
+    /// Returns the time of receipt where the envelope's time has no zone and this observer's clock
+    /// was seen to be off in the month before (decision 3: both clocks sane); else `None`.
+    pub(super) fn trusted_time(
+        &self,
+        observer: i64,
+        packet: &PacketReception,
+    ) -> Result<Option<HeardAt>, DbError> {
+        let Some(received_at_s) = packet.received_at_s else { return Ok(None) };
+        let since = clock::iso_s(received_at_s - CLOCK_MEMORY_S);
+        let sql = "SELECT EXISTS (SELECT 1 FROM observers WHERE rowid = ?1 \
+                   AND clock_last_naive_at > ?2)";
+        let is_off: bool = self
+            .conn
+            .prepare_cached(sql)
+            .and_then(|mut row| row.query_row(params![observer, since], |row| row.get(0)))
+            .doing("look up an observer's clock")?;
+        Ok(is_off.then(|| HeardAt::new(received_at_s)))
+    }
+
     /// A packet was heard: the observer lives. `packet_count` counts packets, once each however
-    /// often a broker delivers them (HZ 5); an absent name or region keeps the stored one (HZ 4);
+    /// often a broker delivers them (HZ 5); an absent name or region keeps the stored one (HZ 4),
+    /// and so does a name that is only the id;
     /// a stored time ahead of now is lowered, otherwise no time goes back.
     pub(super) fn note_packet_of(
         &mut self,
         observer: i64,
         packet: &PacketReception,
+        heard: &HeardAt,
         is_new_observation: bool,
     ) -> Result<(), DbError> {
-        let heard = HeardAt::new(packet.heard_at_s);
         self.run(
             "update an observer",
-            "UPDATE observers SET name = COALESCE(NULLIF(?2, ''), name), \
+            "UPDATE observers SET name = COALESCE(NULLIF(NULLIF(?2, ''), id), name, ?2), \
              iata = COALESCE(NULLIF(?3, ''), iata), \
              first_seen = COALESCE(NULLIF(first_seen, ''), ?4), \
              last_seen = MAX(MIN(COALESCE(last_seen, ''), ?5), ?4), \
@@ -64,7 +86,7 @@ impl Group<'_> {
             ],
         )?;
         self.counts.observer_upserts += 1;
-        self.note_naive_clock(observer, packet.naive_clock_skew_s, &heard)
+        self.note_naive_clock(observer, packet.naive_clock_skew_s, heard)
     }
 
     /// Stores what an observer tells of itself; what it leaves out stays. A kept message updates

@@ -8,12 +8,15 @@ use crate::db::error::DbError;
 use crate::ingest::reception::{ClientReception, RefusedAdvert};
 
 impl Group<'_> {
+    /// A broker may deliver it again: the same bytes of the same observer within a day are one.
     pub(super) fn store_refused_advert(&mut self, advert: &RefusedAdvert) -> Result<(), DbError> {
-        self.run(
+        let rows = self.run(
             "store a refused advert",
             "INSERT INTO dropped_packets (hash, raw_hex, reason, observer_id, observer_name, \
              node_pubkey, node_name, dropped_at) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, datetime(?8, 'unixepoch'))",
+             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, datetime(?8, 'unixepoch') \
+             WHERE NOT EXISTS (SELECT 1 FROM dropped_packets WHERE observer_id = ?4 \
+             AND raw_hex = ?2 AND dropped_at > datetime(?8, 'unixepoch', '-1 day'))",
             params![
                 advert.hash,
                 advert.raw_hex,
@@ -25,7 +28,7 @@ impl Group<'_> {
                 advert.heard_at_s,
             ],
         )?;
-        self.counts.sig_drops += 1;
+        self.counts.sig_drops += rows as u64;
         Ok(())
     }
 

@@ -1,16 +1,19 @@
 //! The packet itself, the same for all who heard it (spec §2.7).
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 
+use super::KnownTransmission;
 use super::group::{Group, HeardAt};
 use crate::db::error::{DbError, Doing};
+use crate::db::reader::{integer, text};
 use crate::ingest::reception::NewTransmission;
 
 /// Where a transmission is stored.
 pub(super) struct StoredTransmission {
     pub(super) id: i64,
-    pub(super) is_new: bool,
     pub(super) first_seen: String,
+    /// `None` if it is new.
+    pub(super) known: Option<Box<KnownTransmission>>,
 }
 
 impl Group<'_> {
@@ -23,22 +26,26 @@ impl Group<'_> {
     ) -> Result<StoredTransmission, DbError> {
         let found = self
             .conn
-            .prepare_cached("SELECT id, first_seen FROM transmissions WHERE hash = ?1")
-            .and_then(|mut row| {
-                row.query_row([&packet.hash], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-            })
+            .prepare_cached(
+                "SELECT id, first_seen, raw_hex, route_type, decoded_json FROM transmissions \
+                 WHERE hash = ?1",
+            )
+            .and_then(|mut row| row.query_row([&packet.hash], known_of).optional())
             .doing("look up a transmission")?;
-        let Some((id, first_seen)) = found else {
+        let Some((id, first_seen, known)) = found else {
             return self.insert_transmission(packet, heard);
         };
         self.counts.tx_dupes += 1;
         let first_seen = self.lower_first_seen(id, first_seen, heard)?;
         self.run(
             "raise the last_seen of a transmission",
-            "UPDATE transmissions SET last_seen = ?2 WHERE id = ?1 AND last_seen < ?2",
+            // 0 is not yet backfilled: the row must not seem to be older than what it holds.
+            "UPDATE transmissions SET last_seen = IIF(last_seen > 0, ?2, MAX(?2, COALESCE( \
+             (SELECT MAX(timestamp) FROM observations WHERE transmission_id = ?1), 0))) \
+             WHERE id = ?1 AND last_seen < ?2",
             params![id, heard.unix_s],
         )?;
-        Ok(StoredTransmission { id, is_new: false, first_seen })
+        Ok(StoredTransmission { id, first_seen, known: Some(Box::new(known)) })
     }
 
     fn insert_transmission(
@@ -68,7 +75,7 @@ impl Group<'_> {
         )?;
         self.counts.tx_inserted += 1;
         let id = self.conn.last_insert_rowid();
-        Ok(StoredTransmission { id, is_new: true, first_seen: heard.iso.clone() })
+        Ok(StoredTransmission { id, first_seen: heard.iso.clone(), known: None })
     }
 
     /// An empty `first_seen` of an old row is given a value too: a clean-up would delete the row.
@@ -88,4 +95,13 @@ impl Group<'_> {
         )?;
         Ok(heard.iso.clone())
     }
+}
+
+fn known_of(row: &Row<'_>) -> rusqlite::Result<(i64, String, KnownTransmission)> {
+    let known = KnownTransmission {
+        raw_hex: text(row, 2)?,
+        route_type: integer(row, 3)?,
+        decoded_json: text(row, 4)?,
+    };
+    Ok((row.get(0)?, text(row, 1)?.unwrap_or_default(), known))
 }

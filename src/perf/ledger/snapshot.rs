@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::source::Source;
 use super::{Account, Times};
 use crate::perf::latency::LatencySummary;
+use crate::perf::stats_file::ComponentPerf;
 
 /// Said beside pages that are not known.
 const BLIND: &str = "SQLite did not tell the pages of every operation";
@@ -61,6 +62,22 @@ pub struct LedgerSnapshot {
     pub sums: BTreeMap<Source, Sums>,
 }
 
+impl LedgerSnapshot {
+    /// Every transaction that was committed: the original's `walCommits` (001-04, HZ 17).
+    pub fn commits(&self) -> u64 {
+        self.totals.transactions
+    }
+
+    /// Rows that each migration has changed: the original's `backfillUpdates`, per row (001-05).
+    pub fn backfill_updates(&self) -> BTreeMap<&'static str, u64> {
+        let rows = |(source, sums): (&Source, &Sums)| match source {
+            Source::Backfill(name) => Some((*name, sums.rows)),
+            _ => None,
+        };
+        self.sums.iter().filter_map(rows).collect()
+    }
+}
+
 /// What one source has cost since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -94,31 +111,6 @@ pub struct TotalsRow {
     pub hold_ms: f64,
     /// See [`Sums::errors`].
     pub errors: u64,
-}
-
-/// One entry of `writer_perf`, names and order of the original.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct ComponentPerf {
-    /// Operations since the start, failed ones included.
-    pub count: u64,
-    /// Of them, those that waited for more than 100 ms.
-    pub contention_total: u64,
-    /// Milliseconds of waiting for the writer.
-    pub wait_ms_p50: f64,
-    /// 95 %.
-    pub wait_ms_p95: f64,
-    /// 99 %.
-    pub wait_ms_p99: f64,
-    /// The longest since the start.
-    pub wait_ms_max: f64,
-    /// Milliseconds of holding it.
-    pub hold_ms_p50: f64,
-    /// 95 %.
-    pub hold_ms_p95: f64,
-    /// 99 %.
-    pub hold_ms_p99: f64,
-    /// The longest since the start.
-    pub hold_ms_max: f64,
 }
 
 pub(super) fn of(

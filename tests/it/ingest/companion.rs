@@ -20,7 +20,7 @@ fn a_channel_text_becomes_a_packet_of_the_companion() {
     assert_eq!(packet.observer.id, "companion");
     assert_eq!((packet.observer.name, packet.observer.iata.as_deref()), (None, Some("PAR")));
     let transmission = packet.transmission;
-    assert_eq!(transmission.hash, hash_of("ch:3:Alice: <Hello>:2026-08-11T00:06:10Z"));
+    assert_eq!(transmission.hash, hash_of("ch:3:Alice: <Hello>:1700000000"));
     let decoded = r#"{"channel":"ch3","sender":"Alice","sender_timestamp":1700000000,"#.to_owned()
         + r#""text":"Alice: \u003cHello\u003e","type":"CHAN"}"#;
     assert_eq!(transmission.decoded_json, decoded);
@@ -30,6 +30,19 @@ fn a_channel_text_becomes_a_packet_of_the_companion() {
     let observation = packet.observation;
     assert_eq!((observation.snr, observation.rssi), (Some(5.0), Some(-95.0)));
     assert_eq!((observation.path_json.as_str(), observation.raw_hex), ("[]", None));
+}
+
+#[test]
+fn a_message_that_a_broker_delivers_again_later_is_the_same() {
+    let hash = |json: serde_json::Value, later_s: i64| {
+        packet_of(receive_at(CHANNEL, json, NOW_S + later_s)).transmission.hash
+    };
+    let sent = json!({"text": "x", "sender_timestamp": 1_700_000_000});
+    assert_eq!(hash(sent.clone(), 0), hash(sent, 7));
+    let heard = json!({"text": "x", "timestamp": "2026-08-11T00:06:10Z"});
+    assert_eq!(hash(heard.clone(), 0), hash(heard, 7));
+    let undated = json!({"text": "x"});
+    assert_ne!(hash(undated.clone(), 0), hash(undated, 7), "two undated texts are two");
 }
 
 #[test]

@@ -49,6 +49,37 @@ async fn catching_up_ends_when_nothing_held_comes_any_more() {
 }
 
 #[tokio::test]
+async fn a_catching_up_that_is_cut_off_keeps_the_time_away() {
+    let Some(broker) = Broker::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let last_connected_s = || {
+        let text = std::fs::read_to_string(folder.path().join("test.json")).unwrap();
+        let stored: serde_json::Value = serde_json::from_str(&text).unwrap();
+        stored["lastConnectedUnix"].as_i64().unwrap()
+    };
+    let door = Door::new(Mode::Commit);
+    let clock = Clock::manual(1_800_000_000_000);
+    let begin = || start_at(settings(&broker.url(), folder.path()), &door, clock.clone());
+    let first = begin();
+    first.wait_until_tried(Duration::from_secs(20)).await;
+    stop(first).await;
+    assert_eq!(last_connected_s(), 1_800_000_000);
+
+    clock.advance_ms(7_200_000);
+    let source = begin();
+    publish(&broker.url(), "held/a", numbers(2)).await;
+    until(&source, |seen| seen.resumed == 2).await;
+    assert_eq!(last_connected_s(), 1_800_000_000, "what is still held would get a wrong time");
+    clock.advance_ms(20_000);
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    while last_connected_s() != 1_800_007_220 {
+        assert!(std::time::Instant::now() < end, "the end was not noted: {}", last_connected_s());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop(source).await;
+}
+
+#[tokio::test]
 async fn a_broker_that_restarts_is_found_again() {
     let Some(mut broker) = Broker::start() else { return };
     let folder = tempfile::tempdir().unwrap();

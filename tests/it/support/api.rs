@@ -1,17 +1,23 @@
 //! The API over a copy of the fixture database, with a clock that stands still.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::HeaderMap;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::web::{Bytes, Data};
+use corescope::actors::lifeline::Lifelines;
+use corescope::actors::perf::{IngestParts, PerfActors, PerfParts};
 use corescope::actors::{ActorParts, Actors};
 use corescope::clock::Clock;
 use corescope::config::{Config, Secret};
 use corescope::db::migrations::{BatchRequest, BatchState};
+use corescope::db::probe::SqliteProbe;
 use corescope::db::{self, Database, OpenOptions, ReaderOptions, Readers};
 use corescope::ingest::Rules;
+use corescope::ingest::source_status::SourceStatus;
+use corescope::perf::proc::Proc;
 use corescope::web::{self, AppState, Ready, State};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -71,7 +77,7 @@ impl Api {
         let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
         let options = ReaderOptions { clock: clock.clone(), threads: 2, ..Default::default() };
         let readers = Readers::open(&path, options).unwrap();
-        state.open(Ready { readers, intake: None, live: None, sources: Vec::new() });
+        state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: None });
         Some(Self { state, clock, folder, database: Some(database), actors: None })
     }
 
@@ -86,16 +92,58 @@ impl Api {
         let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
         let options = ReaderOptions { clock: clock.clone(), threads: 2, ..Default::default() };
         let readers = Readers::open(&path, options).unwrap();
-        let (actors, _deaths) = Actors::start(ActorParts {
+        let (lifelines, _deaths) = Lifelines::new();
+        let actors = Actors::start(ActorParts {
             connection: database.writer,
             migrations: Default::default(),
             intake_capacity: 100,
             clock: clock.clone(),
+            lifelines,
         });
         let (intake, live) = (Some(actors.intake.clone()), Some(actors.live.clone()));
-        state.open(Ready { readers, intake, live, sources: Vec::new() });
+        state.open(Ready { readers, intake, live, sources: Vec::new(), perf: None });
         state.open_backfill(actors.backfill_door());
         Some(Self { state, clock, folder, database: None, actors: Some(actors) })
+    }
+
+    /// As [`Self::that_writes`], with what watches the process: it looks only when told to, at the
+    /// kernel that `root` pretends to be. There is one reader, so that its cache is predictable.
+    pub fn watched(config: Config, root: &Path) -> Option<(Self, PerfActors)> {
+        let fixture = data_file("e2e-fixture.db")?;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("meshcore.db");
+        std::fs::write(&path, std::fs::read(fixture).unwrap()).unwrap();
+        let clock = Clock::manual(NOW_MS);
+        let state = Self::closed(config, clock.clone());
+        let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
+        let options = ReaderOptions { clock: clock.clone(), threads: 1, ..Default::default() };
+        let readers = Readers::open(&path, options).unwrap();
+        let (lifelines, _deaths) = Lifelines::new();
+        let actors = Actors::start(ActorParts {
+            connection: database.writer,
+            migrations: Default::default(),
+            intake_capacity: 100,
+            clock: clock.clone(),
+            lifelines: lifelines.clone(),
+        });
+        let sources = vec![Arc::new(SourceStatus::new("local", "mqtt://b", NOW_MS / 1_000))];
+        let write_side = actors.write_side(Arc::default());
+        let probe = SqliteProbe::new(readers.clone(), &path);
+        let parts = PerfParts {
+            proc: Proc::at(root, root),
+            stats_path: folder.path().join("stats.json"),
+            probe: probe.beside_writer(&write_side.pages, &write_side.wal),
+            ingest: Some(IngestParts { write_side, sources: sources.clone(), is_serving: true }),
+            loop_lag: Arc::clone(&state.loop_lag),
+            normals_path: folder.path().join("normals.json"),
+            clock: clock.clone(),
+            every: None,
+        };
+        let perf = PerfActors::start(parts, &lifelines);
+        let (intake, live) = (Some(actors.intake.clone()), Some(actors.live.clone()));
+        let lines = Some(perf.lines.clone());
+        state.open(Ready { readers, intake, live, sources, perf: lines });
+        Some((Self { state, clock, folder, database: None, actors: Some(actors) }, perf))
     }
 
     /// The state before the database is open.

@@ -104,6 +104,13 @@ impl Broker {
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             signal(&child, "TERM");
+            // One that has only just started may overlook the signal.
+            let end = Instant::now() + Duration::from_secs(5);
+            while child.try_wait().unwrap().is_none() && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            // It has ended already unless it overlooked the signal.
+            let _ = child.kill();
             child.wait().unwrap();
         }
     }

@@ -51,3 +51,24 @@ fn settings() -> insta::Settings {
     settings.set_omit_expression(true);
     settings
 }
+
+/// Keys as they stand in the text (a parsed object has lost their order).
+pub fn keys_in_order(text: &str) -> Vec<String> {
+    fn collect(json: &ordered_json::OrderedJson, keys: &mut Vec<String>) {
+        match json {
+            ordered_json::OrderedJson::Object(fields) => {
+                for (key, value) in fields {
+                    keys.push(key.clone());
+                    collect(value, keys);
+                }
+            }
+            ordered_json::OrderedJson::Array(items) => {
+                items.iter().for_each(|item| collect(item, keys));
+            }
+            ordered_json::OrderedJson::Plain(_) => {}
+        }
+    }
+    let mut keys = Vec::new();
+    collect(&serde_json::from_str(text).unwrap(), &mut keys);
+    keys
+}

@@ -75,6 +75,7 @@ fn packet(number: u64) -> Record {
         heard_at_s: 1_784_364_457,
         observer: ObserverSeen { id: format!("observer {}", number % 7), ..Default::default() },
         naive_clock_skew_s: None,
+        received_at_s: None,
         transmission: NewTransmission {
             hash: format!("{number:016x}"),
             raw_hex: "15".repeat(40),
@@ -151,7 +152,9 @@ fn the_sums_of_the_ledger_are_the_totals_of_the_connection() {
     assert_eq!(all.wal_pages, witness.frames.load(Ordering::Relaxed), "frames of the WAL");
     assert_eq!(all.transactions, witness.commits.load(Ordering::Relaxed), "commits");
     let by_source = writer.ledger().snapshot().sums;
-    assert_eq!(by_source[&Source::Backfill("tx_last_seen")].rows, 240);
+    let snapshot = writer.ledger().snapshot();
+    assert_eq!(snapshot.backfill_updates()["tx_last_seen"], 240, "one a row");
+    assert_eq!(snapshot.commits(), all.transactions);
     for source in [Source::Packets, Source::Adverts, Source::Observers, Source::Metrics] {
         assert!(by_source[&source].rows > 0 && by_source[&source].wal_pages > 0, "{source}");
     }

@@ -1,0 +1,209 @@
+//! `/api/perf` and what is below it, and `/api/mqtt/status` (contract §2.4, §2.6 to §2.9). Figures
+//! were taken before the question: who looks how often changes none.
+
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderName, HeaderValue};
+use serde_json::json;
+
+use super::auth::Keyed;
+use super::error::ApiError;
+use super::health;
+use super::json::JsonBody;
+use super::memory;
+use super::openapi::ErrorBody;
+use super::params::Params;
+use super::perf_overview::{self, Gathered, Overview};
+use super::state::{AppState, State};
+use super::stats::Counted;
+use crate::actors::cache::{Peek, Subject};
+use crate::actors::io_sampler::{PeekIoHistory, UnknownMetric};
+use crate::actors::line::AskError;
+use crate::actors::perf::PerfLines;
+use crate::db::migrations::MigrationStatus;
+use crate::perf::vitals::{self, Vitals};
+
+/// What a chart shows unless it asks for something else.
+const HISTORY_S: i64 = 300;
+
+const MIGRATIONS_ERROR: HeaderName = HeaderName::from_static("x-async-migrations-error");
+
+/// Returns how the process is: requests, store, database, runtime, migrations.
+#[utoipa::path(
+    get,
+    path = "/api/perf",
+    tag = "perf",
+    params(("mem" = Option<i64>, Query, description = "1 adds the breakdown of the RAM window")),
+    responses((
+        status = 200,
+        description = "figures of the process; the header X-Async-Migrations-Error says why \
+                       migrations are not listed",
+        body = Overview<'_>
+    ))
+)]
+pub async fn overview(state: State, params: Params) -> HttpResponse {
+    let counts = state.counts().await.ok().or_else(|| state.last_counts());
+    let (migrations, error) = list_migrations(&state).await;
+    let gathered = Gathered { migrations, ..gather(&state, counts.as_deref(), &params) };
+    let mut answer = HttpResponse::Ok();
+    if let Some(error) = error {
+        answer.insert_header((MIGRATIONS_ERROR, error));
+    }
+    answer.content_type("application/json").body(JsonBody::of(&perf_overview::overview(gathered)).0)
+}
+
+/// Returns no migrations and why, if they cannot be read.
+async fn list_migrations(state: &AppState) -> (Vec<MigrationStatus>, Option<HeaderValue>) {
+    let now_s = state.clock.now_s();
+    match state.ask(move |reader| reader.list_migrations(now_s)).await {
+        Ok(migrations) => (migrations, None),
+        Err(error) => (Vec::new(), HeaderValue::from_str(&error.to_string()).ok()),
+    }
+}
+
+fn gather<'s>(state: &'s AppState, counted: Option<&'s Counted>, params: &Params) -> Gathered<'s> {
+    let write_side = lines(state).ok().and_then(|lines| lines.write_side.as_ref());
+    Gathered {
+        uptime_s: state.requests.uptime().as_secs(),
+        totals: state.requests.count_and_mean_ms(),
+        routes: state.requests.routes(),
+        slow: state.requests.slow(),
+        cache: health::cache_use(state),
+        store: state.config.packet_store,
+        counts: counted.map(|counted| &counted.counts),
+        inserts: write_side.map(|side| side.totals.counts().tx_inserted),
+        sqlite: vitals::sqlite_body(latest_vitals(state).as_deref(), state.clock.monotonic()),
+        memory: memory::read(),
+        processors: std::thread::available_parallelism().ok().map(Into::into),
+        is_broken_down: params.text("mem") == Some("1"),
+        migrations: Vec::new(),
+    }
+}
+
+/// Forgets the times of requests and begins to count again.
+#[utoipa::path(
+    post,
+    path = "/api/perf/reset",
+    tag = "perf",
+    security(("key" = [])),
+    responses(
+        (status = 200, description = "done", body = Object),
+        (status = 401, description = "no key or the wrong one", body = ErrorBody),
+        (status = 403, description = "writing is disabled", body = ErrorBody),
+    )
+)]
+pub async fn reset(_: Keyed, state: State) -> JsonBody {
+    state.requests.reset();
+    JsonBody::of(&json!({ "ok": true }))
+}
+
+/// Returns how SQLite does: page caches, WAL, file, open reads.
+#[utoipa::path(
+    get,
+    path = "/api/perf/sqlite",
+    tag = "perf",
+    responses((status = 200, description = "null with a reason where unknown", body = Object))
+)]
+pub async fn sqlite(state: State) -> JsonBody {
+    let latest = latest_vitals(&state);
+    JsonBody::of(&vitals::sqlite_body(latest.as_deref(), state.clock.monotonic()))
+}
+
+/// Returns what is not normal now, since when, and which source moved.
+#[utoipa::path(
+    get,
+    path = "/api/perf/anomalies",
+    tag = "perf",
+    responses((status = 200, description = "empty when all is normal", body = Object))
+)]
+pub async fn anomalies(state: State) -> JsonBody {
+    let latest = latest_vitals(&state);
+    JsonBody::of(&vitals::anomalies_body(latest.as_deref(), state.clock.monotonic()))
+}
+
+fn latest_vitals(state: &AppState) -> Option<Arc<Vitals>> {
+    lines(state).ok().and_then(|lines| lines.latest_vitals.load_full())
+}
+
+/// Returns what this process reads and writes a second, by component, and the same of ingest.
+#[utoipa::path(
+    get,
+    path = "/api/perf/io",
+    tag = "perf",
+    responses(
+        (status = 200, description = "rates; null with a reason where unknown", body = Object),
+        (status = 503, description = "starting or busy", body = ErrorBody),
+    )
+)]
+pub async fn io(state: State) -> Result<JsonBody, ApiError> {
+    peek(&state, Subject::Io).await
+}
+
+/// Returns what was written since the start, by source.
+#[utoipa::path(
+    get,
+    path = "/api/perf/write-sources",
+    tag = "perf",
+    responses(
+        (status = 200, description = "counters since the start of ingest", body = Object),
+        (status = 503, description = "starting or busy", body = ErrorBody),
+    )
+)]
+pub async fn write_sources(state: State) -> Result<JsonBody, ApiError> {
+    peek(&state, Subject::WriteSources).await
+}
+
+/// Returns how the MQTT sources are doing.
+#[utoipa::path(
+    get,
+    path = "/api/mqtt/status",
+    tag = "perf",
+    responses(
+        (status = 200, description = "sources by name, passwords masked", body = Object),
+        (status = 503, description = "starting or busy", body = ErrorBody),
+    )
+)]
+pub async fn mqtt_status(state: State) -> Result<JsonBody, ApiError> {
+    peek(&state, Subject::MqttStatus).await
+}
+
+/// Returns one series of the last hour by column, oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/perf/history",
+    tag = "perf",
+    params(
+        ("metric" = String, Query, description = "such as writer.writeBytesPerSec"),
+        ("seconds" = Option<i64>, Query, description = "1 to 3600, 300 by default"),
+    ),
+    responses(
+        (status = 200, description = "times and values; null where unknown", body = Object),
+        (status = 400, description = "no such metric", body = ErrorBody),
+        (status = 503, description = "starting or busy", body = ErrorBody),
+    )
+)]
+pub async fn history(state: State, params: Params) -> Result<JsonBody, ApiError> {
+    let metric = params.text("metric").unwrap_or_default().to_owned();
+    let seconds = params.integer("seconds")?.unwrap_or(HISTORY_S).clamp(1, i64::from(u32::MAX));
+    let question = PeekIoHistory { metric, seconds: u32::try_from(seconds).unwrap_or(u32::MAX) };
+    match lines(&state)?.io_sampler.ask(question).await {
+        Ok(series) => Ok(JsonBody::of(&series)),
+        Err(AskError::Refused(unknown)) => Err(refusal(&unknown)),
+        Err(error) => Err(ApiError::from_ask(error)),
+    }
+}
+
+fn refusal(unknown: &UnknownMetric) -> ApiError {
+    ApiError::bad_request(format!("metric: {unknown}"))
+}
+
+async fn peek(state: &AppState, subject: Subject) -> Result<JsonBody, ApiError> {
+    let answer = lines(state)?.cache.peek::<_, std::convert::Infallible>(Peek(subject)).await;
+    Ok(JsonBody(answer.map_err(ApiError::from_ask)?.body.into_bytes()))
+}
+
+fn lines(state: &AppState) -> Result<&PerfLines, ApiError> {
+    let lines = state.ready()?.perf.as_ref();
+    lines.ok_or_else(|| ApiError::unavailable("nothing watches this process"))
+}
