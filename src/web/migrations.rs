@@ -64,7 +64,7 @@ pub(super) fn warmup_tasks(migrations: &[MigrationView]) -> Vec<WarmupTask> {
 
 /// All migrations by name: the books, a moment old, and what goes on now.
 async fn read(state: &AppState) -> Result<Vec<MigrationView>, ApiError> {
-    Ok(with_live(state, &*state.migrations().await?))
+    Ok(with_live(state, &state.migrations().await?))
 }
 
 /// Adds what goes on at this moment to what the books say.
