@@ -2,6 +2,7 @@
 
 mod api;
 mod bounds;
+mod cli;
 mod faults;
 mod killed;
 mod states;
