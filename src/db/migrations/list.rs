@@ -38,7 +38,7 @@ pub struct MigrationStatus {
     /// Why it failed, and times that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
-    /// Where it stands, finer than `status`: a name of [`State`].
+    /// Where it stands, finer than `status`: a name of [`State`](crate::perf::backfill::State).
     pub state: &'static str,
     /// Why it stands there.
     #[serde(skip_serializing_if = "Option::is_none")]
