@@ -4,8 +4,12 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::error::DbError;
+
+const TRIES: u32 = 10;
+const TRY_PAUSE: Duration = Duration::from_millis(25);
 
 /// A held lock; let go when dropped, and by the system when the process dies. The file stays.
 #[derive(Debug)]
@@ -14,7 +18,7 @@ pub struct WriterLock {
 }
 
 impl WriterLock {
-    /// Takes the lock of the database at `database` without waiting.
+    /// Takes the lock of the database at `database`; waits no longer than a moment.
     ///
     /// # Errors
     /// [`DbError::InUse`] with the holder's process id; [`DbError::ReadOnly`] or
@@ -28,7 +32,7 @@ impl WriterLock {
             .write(true)
             .open(&path)
             .map_err(|source| unusable(&path, source))?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = read_pid(&mut file);
@@ -50,6 +54,18 @@ pub fn holder(database: &Path) -> Option<u32> {
         Err(TryLockError::WouldBlock) => Some(read_pid(&mut file).unwrap_or(0)),
         _ => None,
     }
+}
+
+/// Tries for a quarter of a second: a holder that has just let go may still be held by a program
+/// that it was starting.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(TRY_PAUSE),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 /// Returns `<database>.lock`.
