@@ -63,6 +63,7 @@ async fn check_all(cache: &Line<Cache>, state: &str) {
     }
 }
 
+/// 000-02, 001-10: both processes, or both halves of one, with cancelled writes.
 #[actix::test]
 async fn the_bodies_of_fresh_figures() {
     let clock = clock();
