@@ -12,10 +12,6 @@ use super::path::{self, PATH_BYTES_MAX, Path};
 
 /// The most bytes a payload may have.
 pub const PAYLOAD_BYTES_MAX: usize = 184;
-/// The shortest frame: header and path_len.
-pub const FRAME_BYTES_MIN: usize = 2;
-/// The longest frame that the radio sends.
-pub const FRAME_BYTES_MAX: usize = 255;
 /// Bytes of both transport codes.
 pub const TRANSPORT_CODES_BYTES: usize = 4;
 const RESERVED_HASH_SIZE: usize = 4;

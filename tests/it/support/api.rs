@@ -27,6 +27,8 @@ use super::data_file;
 /// 51 s after the latest observation of the fixture (2026-05-17T18:10:00Z).
 pub const NOW_MS: i64 = 1_779_041_400_000;
 
+const DATABASE: &str = "meshcore.db";
+
 /// A key that opens.
 pub const KEY: &str = "a-key-that-is-strong-enough";
 
@@ -60,6 +62,41 @@ impl Answer {
     }
 }
 
+/// A copy of the fixture, opened for writing and reading; the state does not know of it yet.
+struct Opened {
+    state: State,
+    clock: Clock,
+    folder: TempDir,
+    database: Database,
+    readers: Readers,
+}
+
+impl Opened {
+    fn fixture(config: Config, reader_threads: usize) -> Option<Self> {
+        let fixture = data_file("e2e-fixture.db")?;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(DATABASE);
+        std::fs::write(&path, std::fs::read(fixture).unwrap()).unwrap();
+        let clock = Clock::manual(NOW_MS);
+        let state = Api::closed(config, clock.clone());
+        let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
+        let threads = reader_threads;
+        let options = ReaderOptions { clock: clock.clone(), threads, ..Default::default() };
+        let readers = Readers::open(&path, options).unwrap();
+        Some(Self { state, clock, folder, database, readers })
+    }
+}
+
+fn start_actors(database: Database, clock: &Clock, lifelines: Lifelines) -> Actors {
+    Actors::start(ActorParts {
+        connection: database.writer,
+        migrations: Default::default(),
+        intake_capacity: 100,
+        clock: clock.clone(),
+        lifelines,
+    })
+}
+
 impl Api {
     /// Opens a copy of the fixture; `None` where the test data is absent.
     pub fn over_fixture() -> Option<Self> {
@@ -68,38 +105,16 @@ impl Api {
 
     /// As [`Self::over_fixture`], configured. `public_dir` is not looked for in the working folder.
     pub fn with(config: Config) -> Option<Self> {
-        let fixture = data_file("e2e-fixture.db")?;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("meshcore.db");
-        std::fs::write(&path, std::fs::read(fixture).unwrap()).unwrap();
-        let clock = Clock::manual(NOW_MS);
-        let state = Self::closed(config, clock.clone());
-        let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
-        let options = ReaderOptions { clock: clock.clone(), threads: 2, ..Default::default() };
-        let readers = Readers::open(&path, options).unwrap();
+        let Opened { state, clock, folder, database, readers } = Opened::fixture(config, 2)?;
         state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: None });
         Some(Self { state, clock, folder, database: Some(database), actors: None })
     }
 
     /// As [`Self::over_fixture`], with the actors that write.
     pub fn that_writes(config: Config) -> Option<Self> {
-        let fixture = data_file("e2e-fixture.db")?;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("meshcore.db");
-        std::fs::write(&path, std::fs::read(fixture).unwrap()).unwrap();
-        let clock = Clock::manual(NOW_MS);
-        let state = Self::closed(config, clock.clone());
-        let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
-        let options = ReaderOptions { clock: clock.clone(), threads: 2, ..Default::default() };
-        let readers = Readers::open(&path, options).unwrap();
+        let Opened { state, clock, folder, database, readers } = Opened::fixture(config, 2)?;
         let (lifelines, _deaths) = Lifelines::new();
-        let actors = Actors::start(ActorParts {
-            connection: database.writer,
-            migrations: Default::default(),
-            intake_capacity: 100,
-            clock: clock.clone(),
-            lifelines,
-        });
+        let actors = start_actors(database, &clock, lifelines);
         let (intake, live) = (Some(actors.intake.clone()), Some(actors.live.clone()));
         state.open(Ready { readers, intake, live, sources: Vec::new(), perf: None });
         state.open_backfill(actors.backfill_door());
@@ -109,26 +124,12 @@ impl Api {
     /// As [`Self::that_writes`], with what watches the process: it looks only when told to, at the
     /// kernel that `root` pretends to be. There is one reader, so that its cache is predictable.
     pub fn watched(config: Config, root: &Path) -> Option<(Self, PerfActors)> {
-        let fixture = data_file("e2e-fixture.db")?;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("meshcore.db");
-        std::fs::write(&path, std::fs::read(fixture).unwrap()).unwrap();
-        let clock = Clock::manual(NOW_MS);
-        let state = Self::closed(config, clock.clone());
-        let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
-        let options = ReaderOptions { clock: clock.clone(), threads: 1, ..Default::default() };
-        let readers = Readers::open(&path, options).unwrap();
+        let Opened { state, clock, folder, database, readers } = Opened::fixture(config, 1)?;
         let (lifelines, _deaths) = Lifelines::new();
-        let actors = Actors::start(ActorParts {
-            connection: database.writer,
-            migrations: Default::default(),
-            intake_capacity: 100,
-            clock: clock.clone(),
-            lifelines: lifelines.clone(),
-        });
+        let actors = start_actors(database, &clock, lifelines.clone());
         let sources = vec![Arc::new(SourceStatus::new("local", "mqtt://b", NOW_MS / 1_000))];
         let write_side = actors.write_side(Arc::default());
-        let probe = SqliteProbe::new(readers.clone(), &path);
+        let probe = SqliteProbe::new(readers.clone(), &folder.path().join(DATABASE));
         let parts = PerfParts {
             proc: Proc::at(root, root),
             stats_path: folder.path().join("stats.json"),
