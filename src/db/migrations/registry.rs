@@ -2,6 +2,7 @@
 //! migrations need, walks before the indexes that they would otherwise keep up to date.
 
 use super::{Applies, KeyRange, Migration, Walk, nodes, observations, transmissions};
+use crate::db::analytics;
 use crate::db::error::DbError;
 use crate::db::schema::DEDUP_INDEX;
 
@@ -93,6 +94,16 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         index: Some("idx_observations_observer_idx_timestamp"),
         ..unrecorded("obs_observer_ts_idx_v1")
+    },
+    // Last: what others change would make its digests stale.
+    Migration {
+        walk: Some(Walk {
+            table: "transmissions",
+            key: "id",
+            only: "",
+            apply: analytics::build_blocks,
+        }),
+        ..unrecorded(analytics::MIGRATION)
     },
 ];
 

@@ -1,0 +1,140 @@
+//! Writing digests: in the transaction of a migration's step, or of a refresh.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::rows::Rows;
+use crate::db::error::{DbError, Doing};
+use crate::db::migrations::KeyRange;
+use crate::store::analytics::{BLOCK_PACKETS, Block, Digest, block_of};
+
+const ACTION: &str = "store a digest of packets";
+
+/// The migration that makes the digests of all blocks. Until it is done, blocks without a digest
+/// are read from the rows.
+pub const MIGRATION: &str = "analytics_blocks_v1";
+
+/// What a refresh did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Blocks whose digest is up to date now.
+    pub blocks: u64,
+    /// Whether stale blocks are left, the newest apart.
+    pub is_more: bool,
+}
+
+/// Makes the digests that are missing of the blocks that end in a range of ids. A block that ends
+/// behind it is left to the step that reaches its end. One that has a digest is left as it is: if
+/// it is stale, a refresh makes it anew.
+pub(in crate::db) fn build_blocks(conn: &Connection, range: KeyRange) -> Result<u64, DbError> {
+    let mut built = 0;
+    let mut next = Some(range.first);
+    while let Some(id) = next.filter(|id| *id <= range.last) {
+        let block = block_of(id);
+        let end = last_id_of(block);
+        next = first_id_from(conn, end.saturating_add(1))?.filter(|_| end < i64::MAX);
+        let is_reached = end <= range.last || last_id_until(conn, end)? <= Some(range.last);
+        if is_reached && !has_digest(conn, block)? {
+            write(conn, &mut Rows::new(conn)?, block)?;
+            built += 1;
+        }
+    }
+    Ok(built)
+}
+
+/// Makes up to `blocks_max` stale digests anew, the oldest first. The newest block is left until
+/// there is a newer one: it is stale again at once.
+pub(in crate::db) fn refresh(tx: &Transaction<'_>, blocks_max: u64) -> Result<Refreshed, DbError> {
+    let newest: Option<i64> = tx
+        .query_row("SELECT MAX(id) FROM transmissions", [], |row| row.get(0))
+        .doing("find the newest packet")?;
+    let newest = newest.map_or(i64::MAX, block_of);
+    let sql = "SELECT block FROM _analytics_stale WHERE block <> ?1 ORDER BY block LIMIT ?2";
+    let blocks_max = i64::try_from(blocks_max).unwrap_or(i64::MAX - 1).max(1);
+    let mut stale: Vec<i64> = tx
+        .prepare_cached(sql)
+        .and_then(|mut query| {
+            query.query_map(params![newest, blocks_max + 1], |row| row.get(0))?.collect()
+        })
+        .doing("find stale digests")?;
+    let is_more = stale.len() as i64 > blocks_max;
+    stale.truncate(usize::try_from(blocks_max).unwrap_or(usize::MAX));
+    let mut rows = Rows::new(tx)?;
+    for block in &stale {
+        write(tx, &mut rows, *block)?;
+    }
+    Ok(Refreshed { blocks: stale.len() as u64, is_more })
+}
+
+/// Stores the digest of a block as its rows are now, and takes its mark away.
+fn write(conn: &Connection, rows: &mut Rows<'_>, number: i64) -> Result<(), DbError> {
+    let block = rows.read(number)?;
+    if block.packets.is_empty() {
+        execute(conn, "DELETE FROM _analytics_blocks WHERE block = ?1", [number])?;
+    } else {
+        let (seen, heard) = (seen_span(&block), heard_span(&block));
+        let Digest { packets, receptions } = Digest::of(&block);
+        execute(
+            conn,
+            "INSERT OR REPLACE INTO _analytics_blocks (block, first_seen_min_ms, \
+             first_seen_max_ms, heard_min_s, heard_max_s, packets, receptions) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![
+                number,
+                seen.map(|span| span.0),
+                seen.map(|span| span.1),
+                heard.map(|span| span.0),
+                heard.map(|span| span.1),
+                packets,
+                receptions
+            ],
+        )?;
+    }
+    execute(conn, "DELETE FROM _analytics_stale WHERE block = ?1", [number])
+}
+
+/// When the packets were first seen; `None` if one has no time: it lies in every window.
+fn seen_span(block: &Block) -> Option<(i64, i64)> {
+    let times: Option<Vec<i64>> = block.packets.iter().map(|packet| packet.first_seen_ms).collect();
+    let times = times?;
+    times.iter().min().copied().zip(times.iter().max().copied())
+}
+
+/// As [`seen_span`], of the receptions.
+fn heard_span(block: &Block) -> Option<(i64, i64)> {
+    let times = || block.receptions.iter().map(|heard| heard.at_s);
+    let span = times().min().zip(times().max());
+    span.filter(|(first, _)| *first != crate::store::analytics::block::NO_TIME)
+}
+
+fn has_digest(conn: &Connection, block: i64) -> Result<bool, DbError> {
+    let sql = "SELECT 1 FROM _analytics_blocks WHERE block = ?1";
+    conn.prepare_cached(sql)
+        .and_then(|mut row| row.exists([block]))
+        .doing("look for a digest of packets")
+}
+
+/// The last id that a block can have.
+fn last_id_of(block: i64) -> i64 {
+    block.saturating_mul(BLOCK_PACKETS).saturating_add(BLOCK_PACKETS - 1)
+}
+
+/// The lowest transmission id from `id` on.
+pub(super) fn first_id_from(conn: &Connection, id: i64) -> Result<Option<i64>, DbError> {
+    one_id(conn, "SELECT id FROM transmissions WHERE id >= ?1 ORDER BY id LIMIT 1", id)
+}
+
+/// The highest up to `id`.
+fn last_id_until(conn: &Connection, id: i64) -> Result<Option<i64>, DbError> {
+    one_id(conn, "SELECT id FROM transmissions WHERE id <= ?1 ORDER BY id DESC LIMIT 1", id)
+}
+
+fn one_id(conn: &Connection, sql: &str, id: i64) -> Result<Option<i64>, DbError> {
+    conn.prepare_cached(sql)
+        .and_then(|mut row| row.query_row([id], |row| row.get(0)).optional())
+        .doing("find the next packets")
+}
+
+fn execute(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<(), DbError> {
+    conn.prepare_cached(sql).and_then(|mut row| row.execute(params)).doing(ACTION)?;
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! Against what comes out when every row is looked at.
