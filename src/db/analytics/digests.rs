@@ -1,10 +1,12 @@
 //! Writing digests: in the transaction of a migration's step, or of a refresh.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::rows::Rows;
 use crate::db::error::{DbError, Doing};
 use crate::db::migrations::KeyRange;
+use crate::db::write::{Done, Durability, WriteConnection};
+use crate::perf::ledger::{Shares, Source};
 use crate::store::analytics::{BLOCK_PACKETS, Block, Digest, block_of};
 
 const ACTION: &str = "store a digest of packets";
@@ -20,6 +22,29 @@ pub struct Refreshed {
     pub blocks: u64,
     /// Whether stale blocks are left, the newest apart.
     pub is_more: bool,
+}
+
+impl WriteConnection {
+    /// Makes up to `blocks_max` stale digests anew, in one transaction.
+    ///
+    /// # Errors
+    /// As in [`WriteConnection::commit`]; nothing is changed then.
+    pub fn refresh_digests(&mut self, blocks_max: u64) -> Result<Refreshed, DbError> {
+        let source = Source::backfill(MIGRATION);
+        self.noted(source, Shares::one(source, 0), |writer| {
+            writer.set_durability(Durability::Normal)?;
+            let clock = writer.options.clock.clone();
+            let tx = writer
+                .conn
+                .transaction_with_behavior(TransactionBehavior::Immediate)
+                .doing("begin to make digests anew")?;
+            let started = clock.monotonic();
+            let answer = refresh(&tx, blocks_max)?;
+            tx.commit().doing("commit digests")?;
+            let hold = clock.monotonic().saturating_sub(started);
+            Ok(Done { answer, shares: Shares::one(source, answer.blocks), hold })
+        })
+    }
 }
 
 /// Makes the digests that are missing of the blocks that end in a range of ids. A block that ends
@@ -43,7 +68,7 @@ pub(in crate::db) fn build_blocks(conn: &Connection, range: KeyRange) -> Result<
 
 /// Makes up to `blocks_max` stale digests anew, the oldest first. The newest block is left until
 /// there is a newer one: it is stale again at once.
-pub(in crate::db) fn refresh(tx: &Transaction<'_>, blocks_max: u64) -> Result<Refreshed, DbError> {
+pub(in crate::db) fn refresh(tx: &Connection, blocks_max: u64) -> Result<Refreshed, DbError> {
     let newest: Option<i64> = tx
         .query_row("SELECT MAX(id) FROM transmissions", [], |row| row.get(0))
         .doing("find the newest packet")?;

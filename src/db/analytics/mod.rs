@@ -16,6 +16,6 @@ mod rows;
 mod triggers;
 
 pub use answers::{Asked, hash_sizes, rf};
+pub(super) use digests::build_blocks;
 pub use digests::{MIGRATION, Refreshed};
-pub(super) use digests::{build_blocks, refresh};
 pub(super) use triggers::{install, uninstall};

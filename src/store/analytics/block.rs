@@ -190,11 +190,7 @@ impl BlockBuilder {
 }
 
 /// Minus zero is zero; what is not finite is nothing.
-fn signal_place(
-    places: &mut HashMap<u64, u32>,
-    values: &mut Vec<f64>,
-    signal: Option<f64>,
-) -> u32 {
+fn signal_place(places: &mut HashMap<u64, u32>, values: &mut Vec<f64>, signal: Option<f64>) -> u32 {
     let Some(signal) = signal.filter(|signal| signal.is_finite()) else { return NONE };
     let signal = signal + 0.0;
     place_of(places, values, signal.to_bits(), signal)

@@ -148,7 +148,8 @@ fn unpack_receptions(block: &mut Block, bytes: &[u8]) -> Option<()> {
         for _ in 0..from.count()? {
             before_s = before_s.wrapping_add(from.signed()?);
             let [observer, snr, rssi] = [from.small()?, from.small()?, from.small()?];
-            let are_known = [observer, snr, rssi].iter().zip(known).all(|(at, n)| *at as usize <= n);
+            let are_known =
+                [observer, snr, rssi].iter().zip(known).all(|(at, n)| *at as usize <= n);
             block.receptions.push(Reception { at_s: before_s, observer, snr, rssi });
             are_known.then_some(())?;
         }

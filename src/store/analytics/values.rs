@@ -73,7 +73,9 @@ impl Counted {
 
     fn mean_of(&self, of: impl Fn(f64) -> f64) -> f64 {
         let count = self.count().max(1) as f64;
-        self.0.iter().map(|(value, times)| of(*value) * (*times as f64 / count)).sum()
+        let parts = self.0.iter().map(|(value, times)| of(*value) * (*times as f64 / count));
+        // Not `sum`: that of nothing is minus zero.
+        parts.fold(0.0, |sum, part| sum + part)
     }
 
     /// What the body says of them: zeros if there is none.
@@ -101,15 +103,18 @@ impl Counted {
         }
         let (min, max) = self.ends();
         let parts = bars as f64;
-        // Each end is divided on its own: the range of absurd values has no number.
-        let is_point = max - min == 0.0;
-        let w = if is_point { 1.0 / parts } else { max / parts - min / parts };
-        let start = |bar: usize| min + bar as f64 * w;
-        let mut bins: Vec<Bar> =
-            (0..bars).map(|bar| Bar { count: 0, w, x: start(bar) }).collect();
+        let range = if max > min { max - min } else { 1.0 };
+        // The range of absurd values has no number.
+        let w = if range.is_finite() { range / parts } else { max / parts - min / parts };
+        let start = |bar: usize| 2.0 * (min / 2.0 + bar as f64 * (w / 2.0));
+        let mut bins: Vec<Bar> = (0..bars).map(|bar| Bar { count: 0, w, x: start(bar) }).collect();
         for (value, count) in &self.0 {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
-            let bar = ((value / w - min / w) as usize).min(bars - 1);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturates"
+            )]
+            let bar = (((value - min) / w) as usize).min(bars - 1);
             bins[bar].count += count;
         }
         Bars { bins, max, min }
