@@ -68,7 +68,7 @@ const NODE_COLUMNS: &[(&str, &str)] = &[
 
 /// Every table. Those that begin with `_migration_` are our own, beside `_async_migrations`: where
 /// a migration stands, how it came there, and rows that it could not change. So are those of
-/// analytics: digests of packets, and which of them are stale.
+/// analytics: digests of packets, which of them are stale, and which rows they know.
 pub const TABLES: &[Table] = &[
     Table { name: "nodes", columns: NODE_COLUMNS, constraint: "" },
     Table { name: "inactive_nodes", columns: NODE_COLUMNS, constraint: "" },
@@ -279,6 +279,15 @@ pub const TABLES: &[Table] = &[
     Table {
         name: "_analytics_stale",
         columns: &[("block", "INTEGER PRIMARY KEY")],
+        constraint: "",
+    },
+    Table {
+        name: "_analytics_reach",
+        columns: &[
+            ("id", "INTEGER PRIMARY KEY"),
+            ("transmission_id", "INTEGER NOT NULL DEFAULT 0"),
+            ("observation_id", "INTEGER NOT NULL DEFAULT 0"),
+        ],
         constraint: "",
     },
 ];

@@ -1,7 +1,8 @@
 //! What analytics read instead of all rows: a digest of every block of 64 packets
 //! ([`crate::store::analytics`]), kept beside the rows that it is made of.
 //!
-//! - [`triggers`] mark a block as stale when any program changes one of its rows
+//! - [`triggers`] mark a block as stale when any program changes or deletes one of its rows;
+//!   [`reach`] finds the rows that are new
 //! - [`rows`] make a block from the rows; [`digests`] store it: of all blocks once, as a
 //!   migration, later of stale ones
 //! - [`pass`] hands out all blocks for a query, stale ones from the rows: answers are exact at
@@ -12,6 +13,7 @@ mod answers;
 mod digests;
 mod pass;
 mod places;
+mod reach;
 mod rows;
 mod triggers;
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::types::ValueRef;
 
 use super::digests::{MIGRATION, first_id_from};
+use super::reach;
 use super::rows::Rows;
 use crate::db::error::{DbError, Doing};
 use crate::db::reader::Reader;
@@ -15,6 +16,9 @@ const ACTION: &str = "read digests of packets";
 /// Blocks without a digest that a query reads from the rows, at 3 ms each: more would take longer
 /// than a query may.
 const ROWS_BLOCKS_MAX: usize = 300;
+
+/// New rows that a query looks at, at 1 µs each.
+const NEW_ROWS_MAX: usize = 200_000;
 
 /// Which part of the blocks is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,6 +107,11 @@ fn blocks_to_read(reader: &Reader) -> Result<Option<BTreeSet<i64>>, DbError> {
         let sql = "SELECT block FROM _analytics_stale LIMIT ?1";
         let max = ROWS_BLOCKS_MAX as i64 + 1;
         blocks.extend(reader.rows(sql, [max], |row| row.get::<_, i64>(0))?);
+        let beyond = reach::blocks_beyond(reader.connection(), NEW_ROWS_MAX)?;
+        if beyond.is_more {
+            return Ok(None);
+        }
+        blocks.extend(beyond.blocks);
     }
     if !reader.is_migrated(MIGRATION)? {
         add_missing(reader, &mut blocks)?;
@@ -129,7 +138,7 @@ fn add_missing(reader: &Reader, blocks: &mut BTreeSet<i64>) -> Result<(), DbErro
 
 /// A database that only another program has opened to write has none.
 fn has_digests(reader: &Reader) -> Result<bool, DbError> {
-    let sql = "SELECT 1 FROM sqlite_schema WHERE name = '_analytics_stale' \
-               AND EXISTS (SELECT 1 FROM sqlite_schema WHERE name = '_analytics_blocks')";
-    Ok(reader.first(sql, [], |_| Ok(()))?.is_some())
+    let sql = "SELECT COUNT(*) FROM sqlite_schema WHERE name IN \
+               ('_analytics_blocks', '_analytics_stale', '_analytics_reach')";
+    Ok(reader.number(sql, [])? == 3)
 }

@@ -1,8 +1,9 @@
-//! What marks a block as stale, whoever writes: we, a migration, retention, or the original program
-//! on the same file. A mark is set once and costs a look into a table of a few rows afterwards.
+//! What marks a block as stale when a row is changed or deleted, whoever does it: we, a migration,
+//! retention, or the original program on the same file. New rows are found by [`super::reach`].
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::reach;
 use crate::db::error::{DbError, Doing};
 use crate::store::analytics::BLOCK_BITS;
 
@@ -10,15 +11,13 @@ const ACTION: &str = "watch for changes that analytics must know of";
 
 /// Name, moment, table, and the block by the changed row. Columns that analytics do not use
 /// (`last_seen` is raised by every reception) are not watched.
-const TRIGGERS: [(&str, &str, &[&str]); 6] = [
-    ("_analytics_observation_added", "INSERT ON observations", &["new.transmission_id"]),
+const TRIGGERS: [(&str, &str, &[&str]); 4] = [
     (
         "_analytics_observation_changed",
         "UPDATE OF transmission_id, observer_idx, snr, rssi, path_json, timestamp ON observations",
         &["old.transmission_id", "new.transmission_id"],
     ),
     ("_analytics_observation_removed", "DELETE ON observations", &["old.transmission_id"]),
-    ("_analytics_transmission_added", "INSERT ON transmissions", &["new.id"]),
     (
         "_analytics_transmission_changed",
         "UPDATE OF id, raw_hex, hash, first_seen, route_type, payload_type, decoded_json, \
@@ -28,7 +27,7 @@ const TRIGGERS: [(&str, &str, &[&str]); 6] = [
     ("_analytics_transmission_removed", "DELETE ON transmissions", &["old.id"]),
 ];
 
-/// Makes the triggers, or makes those anew that are not as they should be.
+/// Makes the triggers, or makes those anew that are not as they should be, and begins the reach.
 pub(in crate::db) fn install(conn: &Connection) -> Result<(), DbError> {
     for (name, moment, ids) in TRIGGERS {
         let sql = create_sql(name, moment, ids);
@@ -42,7 +41,7 @@ pub(in crate::db) fn install(conn: &Connection) -> Result<(), DbError> {
         conn.execute_batch(&format!("DROP TRIGGER IF EXISTS {name}")).doing(ACTION)?;
         conn.execute_batch(&sql).doing(ACTION)?;
     }
-    Ok(())
+    reach::begin(conn)
 }
 
 /// Takes the triggers and the digests away: a database as another program would have left it.
@@ -50,7 +49,9 @@ pub(in crate::db) fn uninstall(conn: &Connection) -> Result<(), DbError> {
     for (name, ..) in TRIGGERS {
         conn.execute_batch(&format!("DROP TRIGGER IF EXISTS {name}")).doing(ACTION)?;
     }
-    conn.execute_batch("DROP TABLE _analytics_blocks; DROP TABLE _analytics_stale").doing(ACTION)
+    let tables = "DROP TABLE _analytics_blocks; DROP TABLE _analytics_stale; \
+                  DROP TABLE _analytics_reach";
+    conn.execute_batch(tables).doing(ACTION)
 }
 
 /// A condition instead of `OR IGNORE`: the statement that fires a trigger decides what becomes of

@@ -29,7 +29,12 @@ pub fn fill(conn: &Connection, seed: u64) {
     mesh.add_nodes();
     let packets = mesh.rng.random_range(0..220);
     for _ in 0..packets {
-        mesh.add_packet();
+        let id = match mesh.rng.random_range(0..20) {
+            0 => mesh.rng.random_range(-200..1),
+            1 => 1_000_000 + mesh.rng.random_range(0..100),
+            _ => mesh.rng.random_range(1..400),
+        };
+        mesh.add_packet(id);
     }
     conn.execute_batch("COMMIT").unwrap();
 }
@@ -41,7 +46,8 @@ pub fn change(conn: &Connection, seed: u64) {
         let sql = *CHANGES.choose(&mut mesh.rng).unwrap();
         conn.execute(sql, [mesh.rng.random_range(0..1_000)]).unwrap();
         if mesh.rng.random_bool(0.3) {
-            mesh.add_packet();
+            let id = 2_000_000 + mesh.rng.random_range(0..100);
+            mesh.add_packet(id);
         }
     }
 }
@@ -87,7 +93,7 @@ impl RandomMesh<'_> {
         }
     }
 
-    fn add_packet(&mut self) {
+    fn add_packet(&mut self, id: i64) {
         self.hashes += 1;
         let payload_type =
             self.pick(&[Some(4), Some(4), Some(5), Some(2), Some(13), Some(99), None]);
@@ -97,11 +103,6 @@ impl RandomMesh<'_> {
         let sql = "INSERT OR IGNORE INTO transmissions (id, raw_hex, hash, first_seen, \
                    route_type, payload_type, decoded_json, from_pubkey) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let id = match self.rng.random_range(0..20) {
-            0 => self.rng.random_range(-200..1),
-            1 => 1_000_000 + self.rng.random_range(0..100),
-            _ => self.rng.random_range(1..400),
-        };
         let values = params![
             id,
             self.raw_hex(),
