@@ -195,7 +195,7 @@ fn ingest(writer: &mut WriteConnection, path: &Path) {
     let stale: i64 =
         conn.query_row("SELECT COUNT(*) FROM _analytics_stale", [], |row| row.get(0)).unwrap();
     let started = Instant::now();
-    while writer.refresh_digests(8).unwrap().is_more {}
+    while writer.refresh_digests(4_000).unwrap().is_more {}
     let ms = started.elapsed().as_secs_f64() * 1e3 / stale.max(1) as f64;
     println!("  {stale} stale digests made anew, {ms:.1} ms each");
 }

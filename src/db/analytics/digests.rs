@@ -12,9 +12,6 @@ use crate::store::analytics::{BLOCK_PACKETS, Block, Digest, block_of};
 
 const ACTION: &str = "store a digest of packets";
 
-/// New rows that one refresh takes notice of: 10 ms.
-const ROWS_MAX: usize = 5_000;
-
 /// The migration that makes the digests of all blocks. Until it is done, blocks without a digest
 /// are read from the rows.
 pub const MIGRATION: &str = "analytics_blocks_v1";
@@ -22,18 +19,20 @@ pub const MIGRATION: &str = "analytics_blocks_v1";
 /// What a refresh did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Refreshed {
-    /// Blocks whose digest is up to date now.
+    /// Rows that were looked at.
+    pub rows: u64,
+    /// Digests that are up to date now.
     pub blocks: u64,
     /// Whether new rows or stale blocks are left, the newest block apart.
     pub is_more: bool,
 }
 
 impl WriteConnection {
-    /// Makes up to `blocks_max` stale digests anew, in one transaction.
+    /// Makes stale digests anew, in one transaction, until `rows_max` rows have been looked at.
     ///
     /// # Errors
     /// As in [`WriteConnection::commit`]; nothing is changed then.
-    pub fn refresh_digests(&mut self, blocks_max: u64) -> Result<Refreshed, DbError> {
+    pub fn refresh_digests(&mut self, rows_max: u64) -> Result<Refreshed, DbError> {
         let source = Source::backfill(MIGRATION);
         self.noted(source, Shares::one(source, 0), |writer| {
             writer.set_durability(Durability::Normal)?;
@@ -43,7 +42,7 @@ impl WriteConnection {
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .doing("begin to make digests anew")?;
             let started = clock.monotonic();
-            let answer = refresh(&tx, blocks_max)?;
+            let answer = refresh(&tx, rows_max)?;
             tx.commit().doing("commit digests")?;
             let hold = clock.monotonic().saturating_sub(started);
             Ok(Done { answer, shares: Shares::one(source, answer.blocks), hold })
@@ -70,34 +69,45 @@ pub(in crate::db) fn build_blocks(conn: &Connection, range: KeyRange) -> Result<
     Ok(built)
 }
 
-/// Takes notice of new rows, then makes up to `blocks_max` stale digests anew, the oldest first.
-/// The newest block is left until
-/// there is a newer one: it is stale again at once.
-pub(in crate::db) fn refresh(tx: &Connection, blocks_max: u64) -> Result<Refreshed, DbError> {
-    let is_behind = reach::advance(tx, ROWS_MAX)?;
-    let newest: Option<i64> = tx
-        .query_row("SELECT MAX(id) FROM transmissions", [], |row| row.get(0))
-        .doing("find the newest packet")?;
-    let newest = newest.map_or(i64::MAX, block_of);
-    let sql = "SELECT block FROM _analytics_stale WHERE block <> ?1 ORDER BY block LIMIT ?2";
-    let blocks_max = i64::try_from(blocks_max).unwrap_or(i64::MAX - 1).max(1);
-    let mut stale: Vec<i64> = tx
-        .prepare_cached(sql)
-        .and_then(|mut query| {
-            query.query_map(params![newest, blocks_max + 1], |row| row.get(0))?.collect()
-        })
-        .doing("find stale digests")?;
-    let is_more = is_behind || stale.len() as i64 > blocks_max;
-    stale.truncate(usize::try_from(blocks_max).unwrap_or(usize::MAX));
-    let mut rows = Rows::new(tx)?;
-    for block in &stale {
-        write(tx, &mut rows, *block)?;
+/// Takes notice of new rows, then makes stale digests anew, the oldest first, until `rows_max` rows
+/// have been looked at. The newest block is left until there is a newer one: it would be stale
+/// again at once.
+pub(in crate::db) fn refresh(tx: &Connection, rows_max: u64) -> Result<Refreshed, DbError> {
+    let advanced = reach::advance(tx, usize::try_from(rows_max).unwrap_or(usize::MAX))?;
+    let mut done = Refreshed { rows: advanced.rows, blocks: 0, is_more: advanced.is_more };
+    if done.is_more {
+        return Ok(done);
     }
-    Ok(Refreshed { blocks: stale.len() as u64, is_more })
+    let newest = newest_block(tx)?;
+    let mut rows = Rows::new(tx)?;
+    while let Some(block) = next_stale(tx, newest)? {
+        if done.blocks > 0 && done.rows >= rows_max {
+            done.is_more = true;
+            break;
+        }
+        done.rows += write(tx, &mut rows, block)?;
+        done.blocks += 1;
+    }
+    Ok(done)
 }
 
-/// Stores the digest of a block as its rows are now, and takes its mark away.
-fn write(conn: &Connection, rows: &mut Rows<'_>, number: i64) -> Result<(), DbError> {
+/// `i64::MAX`, which is none, if there are no packets.
+fn newest_block(conn: &Connection) -> Result<i64, DbError> {
+    let newest: Option<i64> = conn
+        .query_row("SELECT MAX(id) FROM transmissions", [], |row| row.get(0))
+        .doing("find the newest packet")?;
+    Ok(newest.map_or(i64::MAX, block_of))
+}
+
+fn next_stale(conn: &Connection, except: i64) -> Result<Option<i64>, DbError> {
+    let sql = "SELECT block FROM _analytics_stale WHERE block <> ?1 ORDER BY block LIMIT 1";
+    conn.prepare_cached(sql)
+        .and_then(|mut row| row.query_row([except], |row| row.get(0)).optional())
+        .doing("find stale digests")
+}
+
+/// Stores the digest of a block as its rows are now, and takes its mark away. Returns the rows.
+fn write(conn: &Connection, rows: &mut Rows<'_>, number: i64) -> Result<u64, DbError> {
     let block = rows.read(number)?;
     if block.packets.is_empty() {
         execute(conn, "DELETE FROM _analytics_blocks WHERE block = ?1", [number])?;
@@ -120,7 +130,8 @@ fn write(conn: &Connection, rows: &mut Rows<'_>, number: i64) -> Result<(), DbEr
             ],
         )?;
     }
-    execute(conn, "DELETE FROM _analytics_stale WHERE block = ?1", [number])
+    execute(conn, "DELETE FROM _analytics_stale WHERE block = ?1", [number])?;
+    Ok((block.packets.len() + block.receptions.len()) as u64)
 }
 
 /// When the packets were first seen; `None` if one has no time: it lies in every window.

@@ -24,6 +24,7 @@ const TABLES: [(&str, &str, &str); 2] = [
 pub(super) struct Beyond {
     /// Their blocks.
     pub(super) blocks: BTreeSet<i64>,
+    rows: u64,
     /// The last id that was looked at.
     last_id: Option<i64>,
     /// Whether there are more rows than were to be looked at.
@@ -42,7 +43,7 @@ pub(super) fn begin(conn: &Connection) -> Result<(), DbError> {
 
 /// Returns the blocks of rows beyond the reach, of `rows_max` rows of each table at most.
 pub(super) fn blocks_beyond(conn: &Connection, rows_max: usize) -> Result<Beyond, DbError> {
-    let mut all = Beyond { blocks: BTreeSet::new(), last_id: None, is_more: false };
+    let mut all = Beyond { blocks: BTreeSet::new(), rows: 0, last_id: None, is_more: false };
     for table in TABLES {
         let beyond = beyond_in(conn, table, rows_max)?;
         all.blocks.extend(beyond.blocks);
@@ -51,12 +52,21 @@ pub(super) fn blocks_beyond(conn: &Connection, rows_max: usize) -> Result<Beyond
     Ok(all)
 }
 
-/// Marks the blocks of the next rows as stale and moves the reach behind them; says whether there
-/// are more.
-pub(super) fn advance(conn: &Connection, rows_max: usize) -> Result<bool, DbError> {
-    let mut is_more = false;
+/// How far [`advance`] has come.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Advanced {
+    /// Rows that it looked at.
+    pub(super) rows: u64,
+    /// Whether there are more.
+    pub(super) is_more: bool,
+}
+
+/// Marks the blocks of the next rows as stale and moves the reach behind them.
+pub(super) fn advance(conn: &Connection, rows_max: usize) -> Result<Advanced, DbError> {
+    let mut advanced = Advanced::default();
     for table in TABLES {
         let beyond = beyond_in(conn, table, rows_max)?;
+        advanced.rows += beyond.rows;
         let mark = "INSERT OR IGNORE INTO _analytics_stale (block) VALUES (?1)";
         let mut mark = conn.prepare_cached(mark).doing(ACTION)?;
         for block in &beyond.blocks {
@@ -66,9 +76,9 @@ pub(super) fn advance(conn: &Connection, rows_max: usize) -> Result<bool, DbErro
             let sql = format!("UPDATE _analytics_reach SET {} = ?1", table.1);
             conn.prepare_cached(&sql).and_then(|mut row| row.execute([last_id])).doing(ACTION)?;
         }
-        is_more |= beyond.is_more;
+        advanced.is_more |= beyond.is_more;
     }
-    Ok(is_more)
+    Ok(advanced)
 }
 
 fn beyond_in(
@@ -80,17 +90,17 @@ fn beyond_in(
         "SELECT id, {block} FROM {table} \
          WHERE id > (SELECT {column} FROM _analytics_reach) ORDER BY id LIMIT ?1"
     );
-    let mut beyond = Beyond { blocks: BTreeSet::new(), last_id: None, is_more: false };
+    let mut beyond = Beyond { blocks: BTreeSet::new(), rows: 0, last_id: None, is_more: false };
     let mut statement = conn.prepare_cached(&sql).doing(ACTION)?;
     let limit = i64::try_from(rows_max).unwrap_or(i64::MAX - 1) + 1;
     let mut rows = statement.query(params![limit]).doing(ACTION)?;
-    let (mut count, mut newest) = (0, None);
+    let mut newest = None;
     while let Some(row) = rows.next().doing(ACTION)? {
-        count += 1;
-        if count > rows_max {
+        if beyond.rows >= rows_max as u64 {
             beyond.is_more = true;
             break;
         }
+        beyond.rows += 1;
         beyond.last_id = row.get(0).doing(ACTION)?;
         let block = row.get(1).doing(ACTION)?;
         // Neighbouring rows are mostly of the same block.

@@ -140,22 +140,23 @@ fn unpack_receptions(block: &mut Block, bytes: &[u8]) -> Option<()> {
     block.observers = from.list(Unpacker::signed)?;
     block.snrs = from.list(Unpacker::real)?;
     block.rssis = from.list(Unpacker::real)?;
-    let known = [block.observers.len(), block.snrs.len(), block.rssis.len()];
     let mut before_s = 0_i64;
+    // Places are looked at together at the end: this loop is most of what an answer costs.
+    let mut most = [0; 3];
     block.receptions.reserve(from.0.len() / 4);
     for packet in &mut block.packets {
         let start = u32::try_from(block.receptions.len()).ok()?;
         for _ in 0..from.count()? {
             before_s = before_s.wrapping_add(from.signed()?);
             let [observer, snr, rssi] = [from.small()?, from.small()?, from.small()?];
-            let are_known =
-                [observer, snr, rssi].iter().zip(known).all(|(at, n)| *at as usize <= n);
+            most = [most[0].max(observer), most[1].max(snr), most[2].max(rssi)];
             block.receptions.push(Reception { at_s: before_s, observer, snr, rssi });
-            are_known.then_some(())?;
         }
         packet.heard = start..u32::try_from(block.receptions.len()).ok()?;
     }
-    from.0.is_empty().then_some(())
+    let known = [block.observers.len(), block.snrs.len(), block.rssis.len()];
+    let are_known = most.iter().zip(known).all(|(place, count)| *place as usize <= count);
+    (are_known && from.0.is_empty()).then_some(())
 }
 
 #[derive(Default)]
@@ -198,9 +199,10 @@ impl Unpacker<'_> {
     #[inline]
     fn number(&mut self) -> Option<u64> {
         let first = self.byte()?;
-        if first < 0x80 {
-            return Some(u64::from(first));
-        }
+        if first < 0x80 { Some(u64::from(first)) } else { self.long_number(first) }
+    }
+
+    fn long_number(&mut self, first: u8) -> Option<u64> {
         let mut number = u64::from(first & 0x7F);
         for shift in (7..64).step_by(7) {
             let byte = self.byte()?;

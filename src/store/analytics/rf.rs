@@ -122,6 +122,8 @@ pub struct RfTally {
     kinds: Vec<Kind>,
     sizes: BTreeMap<u32, u64>,
     hours: HashMap<i64, Hour>,
+    /// The hour of the last reception, taken out of `hours`: the next is mostly of the same.
+    hour: (i64, Hour),
     earliest_s: Option<i64>,
     latest_s: Option<i64>,
     points: Thinned<Point>,
@@ -200,9 +202,18 @@ impl RfTally {
             let at = heard.at_s.div_euclid(HOUR_S);
             let is_new = hour.replace(at) != Some(at);
             if is_new || snr.is_some() {
-                self.hours.entry(at).or_default().add(is_new, snr);
+                self.hour_of(at).add(is_new, snr);
             }
         }
+    }
+
+    fn hour_of(&mut self, at: i64) -> &mut Hour {
+        if self.hour.0 != at {
+            let next = (at, self.hours.remove(&at).unwrap_or_default());
+            let (before, hour) = std::mem::replace(&mut self.hour, next);
+            self.hours.insert(before, hour);
+        }
+        &mut self.hour.1
     }
 
     /// The place of a payload type; a mesh has some ten.
@@ -244,7 +255,11 @@ impl RfTally {
     }
 
     /// Returns the body.
-    pub fn finish(self) -> RfBody {
+    pub fn finish(mut self) -> RfBody {
+        let (at, hour) = std::mem::take(&mut self.hour);
+        self.hours.insert(at, hour);
+        // The hour 0 stands in the place before there is any.
+        self.hours.retain(|_, hour| hour.packets > 0);
         let mut snr_counts = vec![0; self.snrs.len()];
         for kind in &self.kinds {
             let counts = snr_counts.iter_mut().zip(&kind.snr_counts);

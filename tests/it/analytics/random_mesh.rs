@@ -55,7 +55,7 @@ pub fn change(conn: &Connection, seed: u64) {
 /// `?1` chooses a row.
 const CHANGES: [&str; 8] = [
     "UPDATE observations SET snr = 3.5, rssi = NULL WHERE id % 53 = ?1 % 53",
-    "UPDATE observations SET path_json = '[\"A1\",\"77\",\"78\"]' WHERE id % 97 = ?1 % 97",
+    "UPDATE OR IGNORE observations SET path_json = '[\"A1\",\"77\",\"78\"]' WHERE id % 97 = ?1 % 97",
     "UPDATE observations SET timestamp = timestamp - 90000 WHERE id % 61 = ?1 % 61",
     "DELETE FROM observations WHERE id % 41 = ?1 % 41",
     "UPDATE transmissions SET first_seen = '2026-07-01T00:00:00Z' WHERE id % 37 = ?1 % 37",
