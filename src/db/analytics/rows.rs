@@ -42,8 +42,7 @@ impl<'c> Rows<'c> {
     pub(super) fn new(conn: &'c Connection) -> Result<Self, DbError> {
         // What stands behind the columns that are read, such as padded JSON, is not touched.
         let transmissions = "SELECT id, raw_hex, first_seen, route_type, payload_type, \
-             IIF(payload_type = 4, from_pubkey, NULL), IIF(payload_type = 4, decoded_json, NULL) \
-             FROM transmissions WHERE id BETWEEN ?1 AND ?2 AND hash <> '' ORDER BY id";
+             IIF(payload_type = 4, decoded_json, NULL) FROM transmissions WHERE id BETWEEN ?1 AND ?2 AND hash <> '' ORDER BY id";
         let observations = "SELECT id, observer_idx, snr, rssi, path_json, timestamp \
              FROM observations WHERE transmission_id = ?1 ORDER BY timestamp DESC, id DESC";
         Ok(Self {
@@ -86,7 +85,7 @@ impl<'c> Rows<'c> {
 fn transmission_of(row: &Row<'_>) -> rusqlite::Result<Transmission> {
     let payload_type = integer(row, 4)?;
     let advert = match payload_type {
-        Some(ADVERT) => advert_of(text(row, 5)?, text(row, 6)?.as_deref()),
+        Some(ADVERT) => text(row, 5)?.and_then(|json| advert_of(&json)),
         _ => None,
     };
     Ok(Transmission {
@@ -99,17 +98,17 @@ fn transmission_of(row: &Row<'_>) -> rusqlite::Result<Transmission> {
     })
 }
 
-/// Where `from_pubkey` is not filled in yet, the JSON decides.
-fn advert_of(from_pubkey: Option<String>, decoded_json: Option<&str>) -> Option<Advert> {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
+/// By the JSON alone: `from_pubkey` is filled in later and says the same.
+fn advert_of(decoded_json: &str) -> Option<Advert> {
+    #[derive(Deserialize)]
     struct Decoded {
-        #[serde(rename = "pubKey")]
+        #[serde(rename = "pubKey", default)]
         key: serde_json::Value,
+        #[serde(default)]
         name: serde_json::Value,
     }
-    let decoded: Decoded = serde_json::from_str(decoded_json.unwrap_or("{}")).unwrap_or_default();
-    let key = from_pubkey.or_else(|| decoded.key.as_str().map(str::to_owned))?.to_lowercase();
+    let decoded: Decoded = serde_json::from_str(decoded_json).ok()?;
+    let key = decoded.key.as_str()?.to_lowercase();
     let name = decoded.name.as_str().unwrap_or_default().to_owned();
     (!key.is_empty()).then_some(Advert { key, name })
 }

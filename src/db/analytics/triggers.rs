@@ -20,8 +20,8 @@ const TRIGGERS: [(&str, &str, &[&str]); 4] = [
     ("_analytics_observation_removed", "DELETE ON observations", &["old.transmission_id"]),
     (
         "_analytics_transmission_changed",
-        "UPDATE OF id, raw_hex, hash, first_seen, route_type, payload_type, decoded_json, \
-         from_pubkey ON transmissions",
+        "UPDATE OF id, raw_hex, hash, first_seen, route_type, payload_type, decoded_json \
+         ON transmissions",
         &["old.id", "new.id"],
     ),
     ("_analytics_transmission_removed", "DELETE ON transmissions", &["old.id"]),

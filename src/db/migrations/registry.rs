@@ -42,6 +42,16 @@ pub const MIGRATIONS: &[Migration] = &[
         walk: walk("observations", observations::fill_paths),
         ..recorded("backfill_path_json_from_raw_hex_v1")
     },
+    // After what changes paths and makes digests stale, before what does not.
+    Migration {
+        walk: Some(Walk {
+            table: "transmissions",
+            key: "id",
+            only: "",
+            apply: analytics::build_blocks,
+        }),
+        ..unrecorded(analytics::MIGRATION)
+    },
     Migration {
         walk: Some(Walk {
             table: "observations",
@@ -94,16 +104,6 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         index: Some("idx_observations_observer_idx_timestamp"),
         ..unrecorded("obs_observer_ts_idx_v1")
-    },
-    // Last: what others change would make its digests stale.
-    Migration {
-        walk: Some(Walk {
-            table: "transmissions",
-            key: "id",
-            only: "",
-            apply: analytics::build_blocks,
-        }),
-        ..unrecorded(analytics::MIGRATION)
     },
 ];
 

@@ -99,8 +99,8 @@ fn select(conn: &Connection, sql: &str) -> Vec<Vec<Sql>> {
 
 impl Rows {
     pub fn read(conn: &Connection) -> Self {
-        let sql = "SELECT id, raw_hex, first_seen, route_type, payload_type, decoded_json, \
-                   from_pubkey FROM transmissions WHERE hash <> '' ORDER BY id";
+        let sql = "SELECT id, raw_hex, first_seen, route_type, payload_type, decoded_json \
+                   FROM transmissions WHERE hash <> '' ORDER BY id";
         let packets = select(conn, sql).iter().map(|row| packet(conn, row)).collect();
         let sql = "SELECT public_key, name, role, last_seen, lat, lon, multibyte_sup, \
                    multibyte_evidence FROM nodes";
@@ -347,7 +347,7 @@ fn packet(conn: &Connection, row: &[Sql]) -> Packet {
     let kind = integer(&row[4]);
     let decoded: Value =
         text(&row[5]).and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-    let key = text(&row[6]).or_else(|| decoded["pubKey"].as_str().map(str::to_owned));
+    let key = decoded["pubKey"].as_str().filter(|key| !key.is_empty());
     let is_advert = kind == Some(4);
     let id = integer(&row[0]).unwrap();
     Packet {
@@ -355,7 +355,7 @@ fn packet(conn: &Connection, row: &[Sql]) -> Packet {
         first_seen_ms: text(&row[2]).and_then(|time| parse_utc_ms(&time)),
         route: integer(&row[3]),
         kind,
-        key: key.filter(|_| is_advert).map(|key| key.to_lowercase()),
+        key: key.filter(|_| is_advert).map(str::to_lowercase),
         name: decoded["name"].as_str().unwrap_or_default().to_owned(),
         seen: seen(conn, id),
     }

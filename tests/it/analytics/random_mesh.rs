@@ -60,7 +60,7 @@ const CHANGES: [&str; 8] = [
     "DELETE FROM observations WHERE id % 41 = ?1 % 41",
     "UPDATE transmissions SET first_seen = '2026-07-01T00:00:00Z' WHERE id % 37 = ?1 % 37",
     "UPDATE transmissions SET raw_hex = '1541', payload_type = 3 WHERE id % 67 = ?1 % 67",
-    "UPDATE transmissions SET from_pubkey = NULL WHERE id % 7 = ?1 % 7",
+    "UPDATE transmissions SET decoded_json = '{\"pubKey\":\"A1C0FF01\"}' WHERE id % 73 = ?1 % 73",
     "DELETE FROM transmissions WHERE id % 71 = ?1 % 71",
 ];
 
