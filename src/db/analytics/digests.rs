@@ -135,14 +135,14 @@ fn write(conn: &Connection, rows: &mut Rows<'_>, number: i64) -> Result<u64, DbE
 }
 
 /// When the packets were first seen; `None` if one has no time: it lies in every window.
-fn seen_span(block: &Block) -> Option<(i64, i64)> {
+fn seen_span(block: &Block<'_>) -> Option<(i64, i64)> {
     let times: Option<Vec<i64>> = block.packets.iter().map(|packet| packet.first_seen_ms).collect();
     let times = times?;
     times.iter().min().copied().zip(times.iter().max().copied())
 }
 
 /// As [`seen_span`], of the receptions.
-fn heard_span(block: &Block) -> Option<(i64, i64)> {
+fn heard_span(block: &Block<'_>) -> Option<(i64, i64)> {
     let times = || block.receptions.iter().map(|heard| heard.at_s);
     let span = times().min().zip(times().max());
     span.filter(|(first, _)| *first != crate::store::analytics::block::NO_TIME)

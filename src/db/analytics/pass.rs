@@ -15,7 +15,11 @@ const ACTION: &str = "read digests of packets";
 
 /// Blocks without a digest that a query reads from the rows, at 3 ms each: more would take longer
 /// than a query may.
-const ROWS_BLOCKS_MAX: usize = 300;
+const MISSING_MAX: usize = 300;
+
+/// As [`MISSING_MAX`], of stale ones: most may be empty, after old packets were deleted. Else the
+/// deadline ends it.
+const STALE_MAX: usize = 5_000;
 
 /// New rows that a query looks at, at 1 µs each.
 const NEW_ROWS_MAX: usize = 200_000;
@@ -45,7 +49,7 @@ pub(super) enum Coverage {
 pub(super) fn pass(
     reader: &Reader,
     part: Part,
-    mut take: impl FnMut(&Block),
+    mut take: impl FnMut(&Block<'_>),
 ) -> Result<Coverage, DbError> {
     let Some(mut stale) = blocks_to_read(reader)? else { return Ok(Coverage::TooFew) };
     let mut rows = Rows::new(reader.connection())?;
@@ -87,7 +91,7 @@ pub(super) fn pass(
     Ok(Coverage::Whole)
 }
 
-fn unpack(packets: ValueRef<'_>, receptions: ValueRef<'_>) -> Option<Block> {
+fn unpack<'r>(packets: ValueRef<'r>, receptions: ValueRef<'r>) -> Option<Block<'r>> {
     let receptions = match receptions {
         ValueRef::Null => None,
         other => Some(other.as_blob().ok()?),
@@ -95,18 +99,17 @@ fn unpack(packets: ValueRef<'_>, receptions: ValueRef<'_>) -> Option<Block> {
     Block::of_digest(packets.as_blob().ok()?, receptions)
 }
 
-fn read_rows(reader: &Reader, rows: &mut Rows<'_>, number: i64) -> Result<Block, DbError> {
+fn read_rows(reader: &Reader, rows: &mut Rows<'_>, number: i64) -> Result<Block<'static>, DbError> {
     reader.check_deadline(ACTION)?;
     rows.read(number)
 }
 
 /// The blocks that are read from their rows; `None` if they are too many.
 fn blocks_to_read(reader: &Reader) -> Result<Option<BTreeSet<i64>>, DbError> {
-    let mut blocks = BTreeSet::new();
+    let (mut blocks, mut missing) = (BTreeSet::new(), BTreeSet::new());
     if has_digests(reader)? {
         let sql = "SELECT block FROM _analytics_stale LIMIT ?1";
-        let max = ROWS_BLOCKS_MAX as i64 + 1;
-        blocks.extend(reader.rows(sql, [max], |row| row.get::<_, i64>(0))?);
+        blocks.extend(reader.rows(sql, [STALE_MAX as i64 + 1], |row| row.get::<_, i64>(0))?);
         let beyond = reach::blocks_beyond(reader.connection(), NEW_ROWS_MAX)?;
         if beyond.is_more {
             return Ok(None);
@@ -114,9 +117,11 @@ fn blocks_to_read(reader: &Reader) -> Result<Option<BTreeSet<i64>>, DbError> {
         blocks.extend(beyond.blocks);
     }
     if !reader.is_migrated(MIGRATION)? {
-        add_missing(reader, &mut blocks)?;
+        add_missing(reader, &mut missing)?;
     }
-    Ok((blocks.len() <= ROWS_BLOCKS_MAX).then_some(blocks))
+    let are_few = blocks.len() <= STALE_MAX && missing.len() <= MISSING_MAX;
+    blocks.extend(missing);
+    Ok(are_few.then_some(blocks))
 }
 
 /// Until all have been made once: adds blocks without a digest, no more than it takes to see that
@@ -124,7 +129,7 @@ fn blocks_to_read(reader: &Reader) -> Result<Option<BTreeSet<i64>>, DbError> {
 fn add_missing(reader: &Reader, blocks: &mut BTreeSet<i64>) -> Result<(), DbError> {
     let has_digests = has_digests(reader)?;
     let mut next = first_id_from(reader.connection(), i64::MIN)?;
-    while let Some(id) = next.filter(|_| blocks.len() <= ROWS_BLOCKS_MAX) {
+    while let Some(id) = next.filter(|_| blocks.len() <= MISSING_MAX) {
         let block = block_of(id);
         let sql = "SELECT 1 FROM _analytics_blocks WHERE block = ?1";
         if !has_digests || reader.first(sql, [block], |_| Ok(()))?.is_none() {

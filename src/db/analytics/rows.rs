@@ -28,7 +28,7 @@ struct Transmission {
     first_seen: Option<String>,
     route_type: Option<i64>,
     payload_type: Option<i64>,
-    advert: Option<Advert>,
+    advert: Option<Advert<'static>>,
 }
 
 /// A row of `observations`.
@@ -52,7 +52,7 @@ impl<'c> Rows<'c> {
     }
 
     /// Returns the block; it has no packets if there are no rows.
-    pub(super) fn read(&mut self, block: i64) -> Result<Block, DbError> {
+    pub(super) fn read(&mut self, block: i64) -> Result<Block<'static>, DbError> {
         let first = block << BLOCK_BITS;
         let last = first + (BLOCK_PACKETS - 1);
         let packets = self
@@ -99,7 +99,7 @@ fn transmission_of(row: &Row<'_>) -> rusqlite::Result<Transmission> {
 }
 
 /// By the JSON alone: `from_pubkey` is filled in later and says the same.
-fn advert_of(decoded_json: &str) -> Option<Advert> {
+fn advert_of(decoded_json: &str) -> Option<Advert<'static>> {
     #[derive(Deserialize)]
     struct Decoded {
         #[serde(rename = "pubKey", default)]
@@ -110,7 +110,7 @@ fn advert_of(decoded_json: &str) -> Option<Advert> {
     let decoded: Decoded = serde_json::from_str(decoded_json).ok()?;
     let key = decoded.key.as_str()?.to_lowercase();
     let name = decoded.name.as_str().unwrap_or_default().to_owned();
-    (!key.is_empty()).then_some(Advert { key, name })
+    (!key.is_empty()).then_some(Advert { key: key.into(), name: name.into() })
 }
 
 fn observation_of(row: &Row<'_>) -> rusqlite::Result<Observation> {

@@ -1,6 +1,7 @@
 //! One block in memory: packets, and their receptions in columns of small numbers that point into
 //! lists of the values that occur.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::ops::Range;
@@ -13,11 +14,12 @@ pub const NONE: u32 = 0;
 /// The time of a reception whose row holds none.
 pub const NO_TIME: i64 = i64::MIN;
 
-/// What analytics need of neighbouring packets.
+/// What analytics need of neighbouring packets; texts are borrowed from the digest, if it is read
+/// from one.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Block {
+pub struct Block<'t> {
     /// By id.
-    pub packets: Vec<Packet>,
+    pub packets: Vec<Packet<'t>>,
     /// Those of a packet stand together, latest first. Empty if they were not read.
     pub receptions: Vec<Reception>,
     /// Row ids of observers.
@@ -27,14 +29,14 @@ pub struct Block {
     /// dBm, finite.
     pub rssis: Vec<f64>,
     /// Hops as the paths spell them.
-    pub hops: Vec<String>,
+    pub hops: Vec<Cow<'t, str>>,
     /// The best paths of the packets, one after the other, as places in `hops`.
     pub paths: Vec<u32>,
 }
 
 /// One packet.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Packet {
+pub struct Packet<'t> {
     /// Unix milliseconds; `None` if the row holds no time.
     pub first_seen_ms: Option<i64>,
     /// 0 to 15.
@@ -46,7 +48,7 @@ pub struct Packet {
     /// The path_len byte of the frame.
     pub path_byte: Option<u8>,
     /// Who says what, if it is an advert.
-    pub advert: Option<Advert>,
+    pub advert: Option<Advert<'t>>,
     /// Its best path in [`Block::paths`].
     pub path: Range<u32>,
     /// Its receptions in [`Block::receptions`].
@@ -55,11 +57,11 @@ pub struct Packet {
 
 /// The node that an advert speaks of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Advert {
+pub struct Advert<'t> {
     /// Public key in lower-case hex.
-    pub key: String,
+    pub key: Cow<'t, str>,
     /// May be empty.
-    pub name: String,
+    pub name: Cow<'t, str>,
 }
 
 /// One reception; places from 1, [`NONE`] for none.
@@ -75,7 +77,7 @@ pub struct Reception {
     pub rssi: u32,
 }
 
-impl Packet {
+impl Packet<'_> {
     /// Bytes per hop, 1 to 3; `None` where the frame names the reserved 4 or is too short.
     pub fn hash_size(&self) -> Option<usize> {
         let size = usize::from(self.path_byte? >> 6) + 1;
@@ -89,16 +91,16 @@ impl Packet {
     }
 }
 
-impl Block {
+impl Block<'_> {
     /// Who heard a packet of this block, latest first.
-    pub fn heard(&self, packet: &Packet) -> &[Reception] {
+    pub fn heard(&self, packet: &Packet<'_>) -> &[Reception] {
         self.receptions.get(as_range(&packet.heard)).unwrap_or_default()
     }
 
     /// The hops of a packet's best path.
-    pub fn path(&self, packet: &Packet) -> impl ExactSizeIterator<Item = &str> {
+    pub fn path(&self, packet: &Packet<'_>) -> impl ExactSizeIterator<Item = &str> {
         let places = self.paths.get(as_range(&packet.path)).unwrap_or_default();
-        places.iter().map(|place| self.hops.get(*place as usize).map_or("", String::as_str))
+        places.iter().map(|place| self.hops.get(*place as usize).map_or("", |hop| &**hop))
     }
 }
 
@@ -120,7 +122,7 @@ pub struct NewPacket<'p> {
     /// Hops of the best path.
     pub path: Vec<String>,
     /// If it is an advert.
-    pub advert: Option<Advert>,
+    pub advert: Option<Advert<'static>>,
 }
 
 /// A reception as its row has it.
@@ -139,7 +141,7 @@ pub struct Heard {
 /// Makes a block, packet after packet.
 #[derive(Debug, Default)]
 pub struct BlockBuilder {
-    block: Block,
+    block: Block<'static>,
     observers: HashMap<i64, u32>,
     snrs: HashMap<u64, u32>,
     rssis: HashMap<u64, u32>,
@@ -151,7 +153,7 @@ impl BlockBuilder {
     pub fn add(&mut self, packet: NewPacket<'_>, heard: impl IntoIterator<Item = Heard>) {
         let (paths, receptions) = (self.block.paths.len(), self.block.receptions.len());
         for hop in packet.path {
-            let place = place_of(&mut self.hops, &mut self.block.hops, hop.clone(), hop);
+            let place = place_of(&mut self.hops, &mut self.block.hops, hop.clone(), hop.into());
             self.block.paths.push(place - 1);
         }
         for heard in heard {
@@ -172,7 +174,7 @@ impl BlockBuilder {
     }
 
     /// Returns the block.
-    pub fn finish(self) -> Block {
+    pub fn finish(self) -> Block<'static> {
         self.block
     }
 

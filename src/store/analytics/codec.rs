@@ -9,6 +9,8 @@
 //! ```
 //! Numbers are LEB128, signed ones zigzag; `x{y}` is a count and so many.
 
+use std::borrow::Cow;
+
 use super::block::{Advert, Block, Packet, Reception};
 
 /// A block as it is stored.
@@ -28,14 +30,14 @@ const HAS_ADVERT: u8 = 16;
 
 impl Digest {
     /// Packs a block.
-    pub fn of(block: &Block) -> Self {
+    pub fn of(block: &Block<'_>) -> Self {
         Self { packets: pack_packets(block), receptions: pack_receptions(block) }
     }
 }
 
-impl Block {
+impl<'b> Block<'b> {
     /// Unpacks a digest; without `receptions` the block has none. `None` if the bytes are damaged.
-    pub fn of_digest(packets: &[u8], receptions: Option<&[u8]>) -> Option<Self> {
+    pub fn of_digest(packets: &'b [u8], receptions: Option<&[u8]>) -> Option<Self> {
         let mut block = unpack_packets(packets)?;
         if let Some(receptions) = receptions {
             unpack_receptions(&mut block, receptions)?;
@@ -44,7 +46,7 @@ impl Block {
     }
 }
 
-fn pack_packets(block: &Block) -> Vec<u8> {
+fn pack_packets(block: &Block<'_>) -> Vec<u8> {
     let mut out = Packer::default();
     out.count(block.packets.len());
     out.count(block.hops.len());
@@ -71,7 +73,7 @@ fn pack_packets(block: &Block) -> Vec<u8> {
     out.0
 }
 
-fn tags_of(packet: &Packet) -> u8 {
+fn tags_of(packet: &Packet<'_>) -> u8 {
     let tag = |is_there, tag| if is_there { tag } else { 0 };
     tag(packet.first_seen_ms.is_some(), HAS_TIME)
         | tag(packet.payload_type.is_some(), HAS_TYPE)
@@ -80,7 +82,7 @@ fn tags_of(packet: &Packet) -> u8 {
         | tag(packet.advert.is_some(), HAS_ADVERT)
 }
 
-fn unpack_packets(bytes: &[u8]) -> Option<Block> {
+fn unpack_packets(bytes: &[u8]) -> Option<Block<'_>> {
     let mut from = Unpacker(bytes);
     let count = from.count()?;
     let hops = from.list(Unpacker::text)?;
@@ -112,7 +114,7 @@ fn unpack_packets(bytes: &[u8]) -> Option<Block> {
     (are_known && from.0.is_empty()).then_some(block)
 }
 
-fn pack_receptions(block: &Block) -> Vec<u8> {
+fn pack_receptions(block: &Block<'_>) -> Vec<u8> {
     let mut out = Packer(Vec::with_capacity(block.receptions.len() * 5));
     out.count(block.observers.len());
     block.observers.iter().for_each(|rowid| out.signed(*rowid));
@@ -135,7 +137,7 @@ fn pack_receptions(block: &Block) -> Vec<u8> {
     out.0
 }
 
-fn unpack_receptions(block: &mut Block, bytes: &[u8]) -> Option<()> {
+fn unpack_receptions(block: &mut Block<'_>, bytes: &[u8]) -> Option<()> {
     let mut from = Unpacker(bytes);
     block.observers = from.list(Unpacker::signed)?;
     block.snrs = from.list(Unpacker::real)?;
@@ -188,7 +190,7 @@ impl Packer {
 /// Reads on; `None` when the bytes end or are wrong.
 struct Unpacker<'b>(&'b [u8]);
 
-impl Unpacker<'_> {
+impl<'b> Unpacker<'b> {
     #[inline]
     fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
@@ -235,7 +237,7 @@ impl Unpacker<'_> {
         (0..self.count()?).map(|_| read(self)).collect()
     }
 
-    fn take(&mut self, length: usize) -> Option<&[u8]> {
+    fn take(&mut self, length: usize) -> Option<&'b [u8]> {
         let (taken, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(taken)
@@ -245,8 +247,8 @@ impl Unpacker<'_> {
         Some(f64::from_le_bytes(self.take(8)?.try_into().ok()?))
     }
 
-    fn text(&mut self) -> Option<String> {
+    fn text(&mut self) -> Option<Cow<'b, str>> {
         let length = self.count()?;
-        String::from_utf8(self.take(length)?.to_vec()).ok()
+        std::str::from_utf8(self.take(length)?).ok().map(Cow::Borrowed)
     }
 }

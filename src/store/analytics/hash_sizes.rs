@@ -140,9 +140,9 @@ impl AskedHomes {
 impl HashSizesTally {
     /// Adds what of a block is asked for. With a region (`homes` is there) these are the packets
     /// that it heard, and adverts of nodes that are at home there.
-    pub fn add(&mut self, block: &Block, scope: &Scope, homes: Option<&AskedHomes>) {
+    pub fn add(&mut self, block: &Block<'_>, scope: &Scope, homes: Option<&AskedHomes>) {
         let observers = scope.observers_of(block);
-        let is_asked = |packet: &&Packet| {
+        let is_asked = |packet: &&Packet<'_>| {
             let Some(observers) = &observers else { return true };
             let is_heard =
                 block.heard(packet).iter().any(|heard| observers[heard.observer as usize]);
@@ -157,11 +157,14 @@ impl HashSizesTally {
             }
         }
         for (hop, count) in block.hops.iter().zip(hop_counts).filter(|(_, count)| *count > 0) {
-            *self.hops.entry(hop.clone()).or_default() += count;
+            match self.hops.get_mut(&**hop) {
+                Some(sum) => *sum += count,
+                None => _ = self.hops.insert(hop.to_string(), count),
+            }
         }
     }
 
-    fn add_packet(&mut self, packet: &Packet, size: usize) {
+    fn add_packet(&mut self, packet: &Packet<'_>, size: usize) {
         if !packet.path.is_empty() {
             self.distribution.add(size);
             if let Some(time_ms) = packet.first_seen_ms {
@@ -169,7 +172,7 @@ impl HashSizesTally {
             }
         }
         if let Some(advert) = packet.advert.as_ref().filter(|advert| !advert.key.is_empty()) {
-            let originator = self.originators.entry(advert.key.clone()).or_default();
+            let originator = self.originators.entry(advert.key.to_string()).or_default();
             originator.add(packet, advert, size);
         }
     }
@@ -205,7 +208,7 @@ impl HashSizesTally {
     }
 }
 
-fn is_at_home(packet: &Packet, homes: Option<&AskedHomes>) -> bool {
+fn is_at_home(packet: &Packet<'_>, homes: Option<&AskedHomes>) -> bool {
     let key = packet.advert.as_ref().map(|advert| &advert.key);
     homes.zip(key).is_some_and(|(homes, key)| homes.is_home(key) == Some(true))
 }
@@ -231,12 +234,12 @@ impl HourSizes {
 }
 
 impl Originator {
-    fn add(&mut self, packet: &Packet, advert: &Advert, size: usize) {
+    fn add(&mut self, packet: &Packet<'_>, advert: &Advert<'_>, size: usize) {
         let seen_ms = packet.first_seen_ms;
         self.packets += 1;
         self.last_seen_ms = self.last_seen_ms.max(seen_ms);
         if !advert.name.is_empty() && seen_ms >= self.named_at_ms {
-            (self.named_at_ms, self.name) = (seen_ms, advert.name.clone());
+            (self.named_at_ms, self.name) = (seen_ms, advert.name.to_string());
         }
         if packet.is_zero_hop_direct() {
             return;

@@ -13,15 +13,18 @@ pub type Homes = HashMap<String, String>;
 
 impl HomeTally {
     /// Adds the receptions of a block; `regions` are those of observers by row id, upper case.
-    pub fn add(&mut self, block: &Block, regions: &HashMap<i64, String>) {
+    pub fn add(&mut self, block: &Block<'_>, regions: &HashMap<i64, String>) {
         for packet in block.packets.iter().filter(|packet| packet.is_zero_hop_direct()) {
             let Some(advert) = &packet.advert else { continue };
             for heard in block.heard(packet) {
                 let rowid = (heard.observer as usize).checked_sub(1);
                 let rowid = rowid.and_then(|place| block.observers.get(place));
                 let Some(region) = rowid.and_then(|rowid| regions.get(rowid)) else { continue };
-                let counts = self.0.entry(advert.key.clone()).or_default();
-                *counts.entry(region.clone()).or_default() += 1;
+                let counts = self.0.entry(advert.key.to_string()).or_default();
+                match counts.get_mut(region) {
+                    Some(count) => *count += 1,
+                    None => _ = counts.insert(region.clone(), 1),
+                }
             }
         }
     }

@@ -146,7 +146,7 @@ struct Hour {
 
 /// A block with what the tally calls its values.
 struct Numbered<'b> {
-    block: &'b Block,
+    block: &'b Block<'b>,
     observers: Option<Vec<bool>>,
     snrs: Vec<u32>,
     rssis: Vec<u32>,
@@ -155,7 +155,7 @@ struct Numbered<'b> {
 impl RfTally {
     /// Adds what of a block is asked for: without a region packets that were first seen in the
     /// window, with one those receptions that were heard in it.
-    pub fn add(&mut self, block: &Block, scope: &Scope) {
+    pub fn add(&mut self, block: &Block<'_>, scope: &Scope) {
         let numbered = Numbered {
             block,
             observers: scope.observers_of(block),
@@ -182,7 +182,7 @@ impl RfTally {
     fn add_packet(
         &mut self,
         numbered: &Numbered<'_>,
-        packet: &Packet,
+        packet: &Packet<'_>,
         is_asked: impl Fn(&Reception) -> bool,
     ) {
         if packet.size_bytes > 0 {

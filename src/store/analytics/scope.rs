@@ -40,14 +40,14 @@ pub struct Scope {
 
 impl Scope {
     /// Says whether a packet comes from the area.
-    pub fn is_from_area(&self, packet: &Packet) -> bool {
+    pub fn is_from_area(&self, packet: &Packet<'_>) -> bool {
         let Some(senders) = &self.senders else { return true };
-        packet.advert.as_ref().is_some_and(|advert| senders.contains(&advert.key))
+        packet.advert.as_ref().is_some_and(|advert| senders.contains(&*advert.key))
     }
 
     /// Says of each place in the block's list of observers whether it is in the regions; `None` if
     /// no region is asked for. A reception without an observer (place 0) is in none.
-    pub fn observers_of(&self, block: &Block) -> Option<Vec<bool>> {
+    pub fn observers_of(&self, block: &Block<'_>) -> Option<Vec<bool>> {
         let asked = self.observers.as_ref()?;
         let known = block.observers.iter().map(|rowid| asked.contains(rowid));
         Some(std::iter::once(false).chain(known).collect())
