@@ -258,3 +258,24 @@ async fn a_block_whose_packets_are_all_deleted_leaves_no_digest() {
     assert_eq!(mesh.count("SELECT COUNT(*) FROM _analytics_blocks"), 0);
     mesh.check("emptied").await;
 }
+
+#[actix_web::test]
+async fn a_packet_that_is_heard_without_end_does_not_hold_the_writer_and_is_still_counted() {
+    let mut mesh = Mesh::new(11);
+    mesh.refresh();
+    let before = mesh.ask(&Question::default()).await[0]["totalAllPackets"].as_u64().unwrap();
+    let flood = "INSERT INTO transmissions (id, raw_hex, hash, first_seen) VALUES \
+                 (5000000, '15', 'flood', '2026-07-18T08:47:37Z'), \
+                 (9000000, '15', 'newest', '2026-07-18T08:47:37Z'); \
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
+                 INSERT INTO observations (transmission_id, observer_idx, path_json, timestamp) \
+                 SELECT 5000000, 1, '[\"' || i || '\"]', 1784364457 + i FROM n";
+    mesh.conn().execute_batch(flood).unwrap();
+    for _ in 0..2 {
+        mesh.refresh();
+        let stale = "SELECT MIN(block) = 5000000 >> 6 FROM _analytics_stale";
+        assert_eq!(mesh.count(stale), 1, "it stays stale");
+    }
+    let after = mesh.ask(&Question::default()).await[0]["totalAllPackets"].as_u64().unwrap();
+    assert_eq!(after, before + 100_000);
+}

@@ -19,10 +19,11 @@ struct Refresh;
 
 impl JobSteps for Refresh {
     fn step(&self, tx: &Connection, window: JobWindow) -> Result<JobStep, DbError> {
-        let done = refresh(tx, window.rows_max)?;
+        let done = refresh(tx, window.after, window.rows_max)?;
         Ok(JobStep {
             rows_scanned: done.rows,
             rows_changed: done.blocks,
+            last_key: done.last_block,
             is_done: !done.is_more,
             ..JobStep::default()
         })

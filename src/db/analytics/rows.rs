@@ -19,6 +19,7 @@ const ADVERT: i64 = 4;
 pub(super) struct Rows<'c> {
     transmissions: CachedStatement<'c>,
     observations: CachedStatement<'c>,
+    count: CachedStatement<'c>,
 }
 
 /// A row of `transmissions`.
@@ -45,16 +46,24 @@ impl<'c> Rows<'c> {
              IIF(payload_type = 4, decoded_json, NULL) FROM transmissions WHERE id BETWEEN ?1 AND ?2 AND hash <> '' ORDER BY id";
         let observations = "SELECT id, observer_idx, snr, rssi, path_json, timestamp \
              FROM observations WHERE transmission_id = ?1 ORDER BY timestamp DESC, id DESC";
+        let count = "SELECT COUNT(*) FROM (SELECT 1 FROM observations \
+             WHERE transmission_id BETWEEN ?1 AND ?2 LIMIT ?3)";
         Ok(Self {
+            count: conn.prepare_cached(count).doing(ACTION)?,
             transmissions: conn.prepare_cached(transmissions).doing(ACTION)?,
             observations: conn.prepare_cached(observations).doing(ACTION)?,
         })
     }
 
+    /// Counts the receptions of a block, up to `max`: an index has them.
+    pub(super) fn count(&mut self, block: i64, max: u64) -> Result<u64, DbError> {
+        let (first, last) = ids_of(block);
+        self.count.query_row(params![first, last, max], |row| row.get(0)).doing(ACTION)
+    }
+
     /// Returns the block; it has no packets if there are no rows.
     pub(super) fn read(&mut self, block: i64) -> Result<Block<'static>, DbError> {
-        let first = block << BLOCK_BITS;
-        let last = first + (BLOCK_PACKETS - 1);
+        let (first, last) = ids_of(block);
         let packets = self
             .transmissions
             .query_map(params![first, last], transmission_of)
@@ -80,6 +89,11 @@ impl<'c> Rows<'c> {
         }
         Ok(builder.finish())
     }
+}
+
+fn ids_of(block: i64) -> (i64, i64) {
+    let first = block << BLOCK_BITS;
+    (first, first + (BLOCK_PACKETS - 1))
 }
 
 fn transmission_of(row: &Row<'_>) -> rusqlite::Result<Transmission> {
