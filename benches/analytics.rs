@@ -193,7 +193,7 @@ fn ingest(writer: &mut WriteConnection, path: &Path) {
     println!("ingest, groups of {GROUP_ROWS}: {with:.1} us a packet, {without:.1} without marks");
     let (started, mut blocks) = (Instant::now(), 0);
     loop {
-        let done = writer.refresh_digests(STEP_ROWS * 20).unwrap();
+        let done = writer.refresh_digests(None, STEP_ROWS * 20).unwrap();
         blocks += done.blocks;
         if !done.is_more {
             break;

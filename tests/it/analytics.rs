@@ -66,7 +66,7 @@ impl Mesh {
     }
 
     fn refresh(&mut self) {
-        while self.writer.refresh_digests(200).unwrap().is_more {}
+        while self.writer.refresh_digests(None, 200).unwrap().is_more {}
     }
 
     fn count(&self, sql: &str) -> i64 {

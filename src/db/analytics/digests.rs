@@ -1,5 +1,7 @@
 //! Writing digests: in the transaction of a migration's step, or of a refresh.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::reach;
@@ -36,16 +38,23 @@ pub struct Refreshed {
     pub blocks: u64,
     /// The last block that was looked at.
     pub last_block: Option<i64>,
+    /// How long the write lock was held.
+    pub hold: Duration,
     /// Whether new rows or stale blocks are left, the newest block apart.
     pub is_more: bool,
 }
 
 impl WriteConnection {
-    /// Makes stale digests anew, in one transaction, until `rows_max` rows have been looked at.
+    /// Takes notice of new rows, then makes stale digests anew, from the block behind `after` on,
+    /// in one transaction, until `rows_max` rows have been looked at.
     ///
     /// # Errors
     /// As in [`WriteConnection::commit`]; nothing is changed then.
-    pub fn refresh_digests(&mut self, rows_max: u64) -> Result<Refreshed, DbError> {
+    pub fn refresh_digests(
+        &mut self,
+        after: Option<i64>,
+        rows_max: u64,
+    ) -> Result<Refreshed, DbError> {
         let source = Source::backfill(MIGRATION);
         self.noted(source, Shares::one(source, 0), |writer| {
             writer.set_durability(Durability::Normal)?;
@@ -55,9 +64,10 @@ impl WriteConnection {
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .doing("begin to make digests anew")?;
             let started = clock.monotonic();
-            let answer = refresh(&tx, None, rows_max)?;
+            let mut answer = refresh(&tx, after, rows_max)?;
             tx.commit().doing("commit digests")?;
             let hold = clock.monotonic().saturating_sub(started);
+            answer.hold = hold;
             Ok(Done { answer, shares: Shares::one(source, answer.blocks), hold })
         })
     }
@@ -97,11 +107,7 @@ fn build(conn: &Connection, number: i64) -> Result<u64, DbError> {
 /// Takes notice of new rows, then makes stale digests anew, from the block behind `after` on, until
 /// `rows_max` rows have been looked at. The newest block is left until there is a newer one (it
 /// would be stale again at once), unless it costs queries too much.
-pub(in crate::db) fn refresh(
-    tx: &Connection,
-    after: Option<i64>,
-    rows_max: u64,
-) -> Result<Refreshed, DbError> {
+fn refresh(tx: &Connection, after: Option<i64>, rows_max: u64) -> Result<Refreshed, DbError> {
     let advanced = reach::advance(tx, usize::try_from(rows_max).unwrap_or(usize::MAX))?;
     let mut done =
         Refreshed { rows: advanced.rows, is_more: advanced.is_more, ..Refreshed::default() };

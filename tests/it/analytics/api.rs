@@ -137,7 +137,7 @@ async fn a_large_database_of_another_program_is_warming_up_until_digests_are_mad
         assert_eq!(answer.json(), body);
     }
     api.migrate();
-    while api.database.as_mut().unwrap().writer.refresh_digests(5_000).unwrap().is_more {}
+    while api.database.as_mut().unwrap().writer.refresh_digests(None, 5_000).unwrap().is_more {}
     assert_eq!(api.json(RF).await["totalTransmissions"], 899, "an error is not kept");
     api.json(SIZES).await;
 }
