@@ -24,6 +24,9 @@ use crate::perf::intake::IntakeGauge;
 /// At 10 receptions a second some 15 packets: a quarter of a block.
 pub const EVERY: Duration = Duration::from_secs(30);
 
+/// After a start it looks sooner: another program may have written meanwhile.
+const FIRST_AFTER: Duration = Duration::from_secs(2);
+
 /// Rows of a step: 10 ms.
 const STEP_ROWS: u64 = 4_000;
 
@@ -67,7 +70,7 @@ impl Actor for Digests {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.notify_later(Refresh, self.every);
+        ctx.notify_later(Refresh, self.every.min(FIRST_AFTER));
     }
 }
 
