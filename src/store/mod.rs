@@ -6,12 +6,15 @@
 //! publishes immutable [`Snapshot`]s. A record is always whole: putting it again replaces it, so
 //! what is loaded, what arrives and what is repeated come in by the same door.
 
+pub mod load;
 mod record;
+pub mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use record::{Record, Seen};
+pub use record::{ABSURD_S, Record, Seen, first_seen_s};
+pub use shared::Window;
 
 /// How far back a snapshot is complete, by [`Record::recency_s`]: every transmission of the
 /// database from there on is in it, with all its observations.
