@@ -8,12 +8,14 @@
 pub mod backfill;
 pub mod cache;
 pub mod delivery;
+pub mod digests;
 pub mod intake;
 pub mod io_sampler;
 pub mod lifeline;
 pub mod line;
 pub mod live;
 mod live_text;
+pub mod loader;
 pub mod loop_monitor;
 pub mod mqtt_source;
 pub mod perf;
@@ -31,6 +33,7 @@ use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
 use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
+use self::digests::Digests;
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
@@ -44,6 +47,7 @@ use crate::db::pages::PageGauge;
 use crate::db::{DbError, Readers, WalGauges, WriteConnection};
 use crate::perf::intake::IntakeGauge;
 use crate::perf::ledger::Ledger;
+use crate::store::Window;
 
 /// Open asks of web handlers at one actor; more are answered 503.
 const WEB_ROOM: usize = 1_024;
@@ -93,6 +97,8 @@ pub struct ActorParts {
     pub clock: Clock,
     /// Where the news of deaths goes.
     pub lifelines: Lifelines,
+    /// What commits make out of date.
+    pub window: Arc<Window>,
 }
 
 /// What migrations need besides the connection.
@@ -120,7 +126,8 @@ pub struct BackfillDoor {
 impl Actors {
     /// Starts all of them.
     pub fn start(parts: ActorParts) -> Self {
-        let ActorParts { connection, migrations, intake_capacity, clock, lifelines } = parts;
+        let ActorParts { connection, migrations, intake_capacity, clock, lifelines, window } =
+            parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
         let (ledger, pages) = (connection.ledger(), connection.pages());
         let stored = connection.stored_states().unwrap_or_else(|error| {
@@ -136,7 +143,7 @@ impl Actors {
 
         let writer_arbiter = Arbiter::new();
         let lifeline = lifelines.attach("writer");
-        let writer = Writer::new(connection, live.clone(), Arc::clone(&totals), lifeline);
+        let writer = Writer::new(connection, live.clone(), Arc::clone(&totals), window, lifeline);
         let writer = Writer::start_in_arbiter(&writer_arbiter.handle(), |_| writer);
         let writer = Line::new(writer, WRITER_ROOM, WRITER_DEADLINE);
 
@@ -149,6 +156,7 @@ impl Actors {
             clock: clock.clone(),
         };
         let conductor = Conductor::new(stored, &migrations.config, clock.clone());
+        Digests::keep(writer.clone(), Arc::clone(&gauge), clock.clone(), digests::EVERY);
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 

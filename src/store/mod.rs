@@ -6,6 +6,7 @@
 //! publishes immutable [`Snapshot`]s. A record is always whole: putting it again replaces it, so
 //! what is loaded, what arrives and what is repeated come in by the same door.
 
+pub mod analytics;
 pub mod load;
 mod record;
 pub mod shared;
@@ -55,6 +56,12 @@ impl Store {
     /// Whether a transmission is in it.
     pub fn contains(&self, id: i64) -> bool {
         self.records.contains_key(&id)
+    }
+
+    /// Transmissions in it.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.records.len()
     }
 
     /// Bytes of all that it holds, as the allocator gave them out, within a tenth.

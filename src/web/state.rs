@@ -6,9 +6,12 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 
+use super::analytics;
+use super::analytics_kept::KeptBodies;
 use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
+use super::ready_lists::ReadyLists;
 use super::stats::Counted;
 use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
@@ -23,6 +26,7 @@ use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
 use crate::perf::lag::LoopLag;
 use crate::perf::requests::RequestStats;
+use crate::store::Window;
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
@@ -85,26 +89,37 @@ pub struct AppState {
     pub loop_lag: Arc<LoopLag>,
     /// The start page or `index.html`, made once.
     pub(super) pages: super::assets::Pages,
+    /// The RAM window, empty until a Loader fills it.
+    pub window: Arc<Window>,
+    pub(super) ready_lists: ReadyLists,
     ready: OnceLock<Ready>,
     counts: Fresh<Arc<Counted>>,
     migrations: Fresh<Arc<Vec<MigrationStatus>>>,
     pub(super) healthz_body: Fresh<JsonBody>,
+    pub(super) hash_sizes_kept: KeptBodies,
+    pub(super) rf_kept: KeptBodies,
     backfill: OnceLock<BackfillDoor>,
 }
 
 impl AppState {
     /// Makes the state of a process that has not opened its database yet.
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
+        let [hash_sizes_kept, rf_kept] =
+            ["hashSizes", "rf"].map(|name| analytics::kept(&config, name, &clock));
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             requests: RequestStats::new(clock.clone(), super::templates()),
             loop_lag: Arc::default(),
+            window: Arc::new(Window::new(clock.clone())),
+            ready_lists: ReadyLists::default(),
             config,
             rules,
             ready: OnceLock::new(),
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
             migrations: Fresh::new(HEALTH_TTL, clock.clone()),
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
+            hash_sizes_kept,
+            rf_kept,
             backfill: OnceLock::new(),
             clock,
         }
@@ -164,8 +179,10 @@ impl AppState {
     /// As [`Self::ask`].
     pub async fn counts(&self) -> Result<Arc<Counted>, ApiError> {
         let now_s = self.clock.now_s();
+        let window = Arc::clone(&self.window);
         let count = move |reader: &Reader| {
-            Ok(Arc::new(Counted::of(crate::db::stats::count(reader, now_s)?)))
+            let counts = crate::db::stats::count(reader, now_s)?;
+            Ok(Arc::new(Counted::of(counts, window.latest().bytes())))
         };
         self.counts.get(async || self.ask(count).await).await
     }
@@ -193,7 +210,9 @@ impl AppState {
     /// Answers that were kept, and hits and misses on them.
     pub fn cache_counts(&self) -> (u64, u64, u64) {
         let (hits, misses) = self.counts.hits_and_misses();
-        (u64::from(self.counts.last().is_some()), hits, misses)
+        let counts = (u64::from(self.counts.last().is_some()), hits, misses);
+        let analytics = [self.hash_sizes_kept.counts(), self.rf_kept.counts()];
+        analytics.iter().fold(counts, |sum, more| (sum.0 + more.0, sum.1 + more.1, sum.2 + more.2))
     }
 }
 

@@ -9,6 +9,9 @@ use crate::store::shared::Touches;
 /// Transmissions that one look reads again.
 const IDS_MAX: usize = 2_000;
 
+/// How often rows are counted while something is written: another program may delete some.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
+
 /// What is known of the database, and what is to be read again.
 #[derive(Debug, Default)]
 pub(super) struct Live {
@@ -25,6 +28,7 @@ pub(super) struct Live {
     has_more: bool,
     is_blind: bool,
     is_foreign: bool,
+    counted_at: Option<Duration>,
 }
 
 impl Live {
@@ -45,7 +49,11 @@ impl Live {
         }
         self.asked_at = now;
         self.asked = self.pending.iter().copied().take(IDS_MAX).collect();
-        Some(Need::Look { known: self.known, ids: self.asked.clone() })
+        let counts = self.counted_at.is_none_or(|at| now >= at + COUNT_EVERY);
+        if counts {
+            self.counted_at = Some(now);
+        }
+        Some(Need::Look { known: self.known, ids: self.asked.clone(), counts })
     }
 
     pub(super) fn pause(&self, now: Duration) -> Duration {
@@ -62,11 +70,16 @@ impl Live {
         self.ended_at_last_look = self.ended;
         self.known = Some(known);
         self.has_more = has_more;
-        if !has_more && self.pending.is_empty() {
+        if self.is_whole() {
             self.included = self.ended;
             self.looked_at = Some(self.asked_at);
         }
         std::mem::take(&mut self.is_blind).then_some(Event::Sighted)
+    }
+
+    /// Whether all that was committed before the last look is in the window.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.has_more && self.pending.is_empty()
     }
 
     pub(super) fn fail(&mut self, why: &str, _now: Duration) -> Option<Event> {

@@ -17,7 +17,6 @@ mod status;
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +84,8 @@ pub enum Need {
         known: Option<Known>,
         /// To be read again.
         ids: Vec<i64>,
+        /// Whether to count transmissions if something was written.
+        counts: bool,
     },
     /// The next part of the outline.
     Outline(OutlineMark),
@@ -131,6 +132,8 @@ pub struct Looked {
     pub records: Vec<Record>,
     /// Asked for, and there no longer.
     pub gone: Vec<i64>,
+    /// Transmissions, where they were to be counted.
+    pub count: Option<u64>,
 }
 
 /// What happened, in order.
@@ -270,7 +273,7 @@ impl Load {
                 self.status.resume();
                 self.events.push(Event::Resumed);
             }
-            if let Some(need) = self.work(now, now_s)? {
+            if let Some(need) = self.work(now_s)? {
                 return Ok(need);
             }
         }
@@ -280,7 +283,7 @@ impl Load {
     }
 
     /// Goes through phases until one needs something.
-    fn work(&mut self, now: Duration, now_s: i64) -> Result<Option<Need>, NoFloor> {
+    fn work(&mut self, now_s: i64) -> Result<Option<Need>, NoFloor> {
         loop {
             let need = match self.phase {
                 Phase::Outline => self.outline.next(),
@@ -291,7 +294,7 @@ impl Load {
             if need.is_some() {
                 return Ok(need);
             }
-            self.end_phase(now, now_s)?;
+            self.end_phase(now_s)?;
         }
     }
 
@@ -303,9 +306,8 @@ impl Load {
         let is_hot = self.phase == Phase::Hot;
         let observations_max = self.chunk_observations >> self.tries.min(16);
         let store = &self.store;
-        let ids = self.outline.chunk(is_hot, rows_max.max(1), observations_max, |id| {
-            store.contains(id)
-        });
+        let ids =
+            self.outline.chunk(is_hot, rows_max.max(1), observations_max, |id| store.contains(id));
         (!ids.is_empty()).then_some(Need::Records(ids))
     }
 
@@ -319,7 +321,7 @@ impl Load {
         }
     }
 
-    fn end_phase(&mut self, now: Duration, now_s: i64) -> Result<(), NoFloor> {
+    fn end_phase(&mut self, now_s: i64) -> Result<(), NoFloor> {
         self.is_changed = true;
         self.published_at = None;
         match self.phase {
@@ -328,10 +330,11 @@ impl Load {
                 let cutoff = |span_s: Option<i64>| span_s.map(|s| now_s.saturating_sub(s));
                 let hot = cutoff(self.rules.hot_s).filter(|_| has_hot);
                 self.outline.sort(hot, cutoff(self.rules.retention_s));
+                self.status.expected = self.outline.expected().unwrap_or(0);
                 self.phase = Phase::Hot;
                 self.events.push(Event::HotBegan);
             }
-            Phase::Hot if self.outline.has_background() => {
+            Phase::Hot if self.outline.has_background() && !self.is_full => {
                 self.lower_floor(self.outline.hot_floor());
                 self.end_hot();
                 self.begin_background()?;
@@ -346,7 +349,7 @@ impl Load {
                     false => Phase::Check,
                 };
                 if self.phase == Phase::Settled {
-                    self.settle(now);
+                    self.settle(self.outline.expected());
                 }
             }
             Phase::Check | Phase::Settled => {}
@@ -361,7 +364,7 @@ impl Load {
 
     /// The precondition of 003-07 is looked at here, whatever led here.
     fn begin_background(&mut self) -> Result<(), NoFloor> {
-        let held = self.store.publish().transmissions() as u64;
+        let held = self.store.len() as u64;
         if held > 0 && self.store.floor() == Floor::Nothing {
             return Err(NoFloor(held));
         }
@@ -375,16 +378,13 @@ impl Load {
         if self.is_full {
             return;
         }
-        match (self.rules.retention_s, self.outline.retention_floor()) {
-            (Some(_), Some(floor_s)) => {
-                if !self.outline.is_exact() {
-                    self.store.set_floor(Floor::Since(i64::MIN));
-                    self.status.evicted += self.store.evict_before(floor_s) as u64;
-                }
-                self.store.set_floor(Floor::Since(floor_s));
-            }
-            _ => {}
+        let Some(floor_s) = self.outline.retention_floor() else { return };
+        if !self.outline.is_exact() {
+            // Nothing is missing, and what is too old goes.
+            self.store.set_floor(Floor::Since(i64::MIN));
+            self.status.evicted += self.store.evict_before(floor_s) as u64;
         }
+        self.store.set_floor(Floor::Since(floor_s));
     }
 
     fn lower_floor(&mut self, floor: Option<i64>) {
@@ -394,12 +394,10 @@ impl Load {
         }
     }
 
-    fn settle(&mut self, _now: Duration) {
-        let snapshot = self.store.publish();
+    fn settle(&mut self, mut expected: Option<u64>) {
         let has_background = self.rules.hot_s.is_some();
-        let in_memory = snapshot.transmissions() as u64;
-        let mut expected = self.outline.expected();
-        if !self.outline.is_exact() && !self.is_full {
+        let in_memory = self.store.len() as u64;
+        if !self.outline.is_exact() && !self.is_full && expected.is_some() {
             expected = Some(in_memory);
         }
         let outcome = Outcome { in_memory, expected, is_full: self.is_full, has_background };
@@ -422,7 +420,7 @@ impl Load {
                 self.outline.take(part);
             }
             (Need::Records(ids), Found::Records(records)) => self.take_records(ids, records),
-            (Need::Ids(_), Found::Ids(ids)) => self.take_ids(&ids, now),
+            (Need::Ids(_), Found::Ids(ids)) => self.take_ids(&ids),
             _ => {}
         }
     }
@@ -444,16 +442,15 @@ impl Load {
             self.store.put(record);
         }
         self.is_changed = true;
-        self.hold_cap();
+        let was_cut = self.hold_cap();
         if is_check {
             self.check.missing.drain(..ids.len().min(self.check.missing.len()));
             return;
         }
         let floor = self.outline.advance(ids.len(), cut_off_s);
         if self.outline.is_exact() && self.store.floor() != Floor::Everything {
-            match (self.is_full, cut_off_s) {
-                (true, None) => {}
-                _ => self.store.set_floor(floor.map_or(self.store.floor(), Floor::Since)),
+            if let (Some(floor_s), false) = (floor, was_cut) {
+                self.store.set_floor(Floor::Since(floor_s));
             }
         }
         if self.phase == Phase::Background {
@@ -467,10 +464,12 @@ impl Load {
     }
 
     /// The cap holds whatever was estimated.
-    fn hold_cap(&mut self) {
-        if self.store.bytes() > self.rules.bytes_max {
+    fn hold_cap(&mut self) -> bool {
+        let is_over = self.store.bytes() > self.rules.bytes_max;
+        if is_over {
             self.shrink();
         }
+        is_over
     }
 
     fn shrink(&mut self) {
@@ -485,9 +484,9 @@ impl Load {
 
     /// Rows of the database that are not held: the outline could not see them, whatever their
     /// times are.
-    fn take_ids(&mut self, ids: &[i64], now: Duration) {
+    fn take_ids(&mut self, ids: &[i64]) {
         self.tries = 0;
-        let Some(last) = ids.last() else { return self.end_check(now) };
+        let Some(last) = ids.last() else { return self.end_check() };
         self.check.after = Some(*last);
         let missing = ids.iter().filter(|id| !self.store.contains(**id));
         let before = self.check.missing.len();
@@ -497,15 +496,16 @@ impl Load {
 
     /// The last row has been compared: nothing is missing, rows were missing and are compared
     /// once more, or there are more here than there.
-    fn end_check(&mut self, now: Duration) {
-        let held = self.store.publish().transmissions() as u64;
+    fn end_check(&mut self) {
+        let held = self.store.len() as u64;
         let is_equal = self.check.held == held;
         let rounds = self.check.rounds + 1;
         if is_equal || rounds >= CHECKS_MAX || self.is_full {
             if is_equal && !self.is_full {
                 self.store.set_floor(Floor::Everything);
+                return self.settle(Some(held));
             }
-            return self.settle(now);
+            return self.settle(self.outline.expected());
         }
         self.check = Check { rounds, ..Check::default() };
     }
@@ -526,7 +526,8 @@ impl Load {
         }
         match self.phase {
             Phase::Outline | Phase::Hot => self.status.fail_hot(why),
-            Phase::Check if !self.status.is_hot_loaded => self.status.fail_hot(why),
+            // All is in as far as the outline knew; how much there is cannot be said (§6.3).
+            Phase::Check => return self.settle(None),
             _ => self.status.fail_background(why),
         }
         self.has_failed = true;
@@ -602,19 +603,21 @@ impl Load {
     }
 
     fn take_look(&mut self, looked: Looked, now: Duration) {
-        let is_settled = self.phase == Phase::Settled;
-        let ids: HashSet<i64> = looked.records.iter().map(|record| record.id).collect();
         for record in looked.records {
             self.put_live(record);
         }
-        for id in looked.gone.iter().filter(|id| !ids.contains(id)) {
-            self.is_changed |= self.store.remove(*id);
+        for id in looked.gone {
+            self.is_changed |= self.store.remove(id);
         }
         self.hold_cap();
         if let Some(event) = self.live.take(looked.known, looked.has_more, now) {
             self.events.push(event);
         }
-        debug_assert!(!is_settled || self.phase == Phase::Settled);
+        let is_whole = self.store.floor() == Floor::Everything && self.live.is_whole();
+        let held = || self.store.len() as u64;
+        if is_whole && looked.count.is_some_and(|count| count != held()) {
+            self.reload("another program deleted rows", now);
+        }
     }
 
     fn put_live(&mut self, record: Record) {
@@ -641,9 +644,5 @@ impl Load {
 
 /// More than a record can take in the window.
 fn bytes_at_most(record: &Record) -> u64 {
-    let texts = record.hash.len() + record.first_seen.len();
-    let of_seen = |seen: &super::Seen| {
-        96 + seen.path_json.as_ref().map_or(0, String::len) + 8 * seen.relays.len()
-    };
-    (400 + texts + record.seen.iter().map(of_seen).sum::<usize>()) as u64
+    (1_000 + record.hash.len() + record.first_seen.len() + 160 * record.seen.len()) as u64
 }

@@ -142,12 +142,8 @@ impl Outline {
     pub(super) fn advance(&mut self, rows: usize, cut_off_s: Option<i64>) -> Option<i64> {
         self.at = (self.at + rows).min(self.rows.len());
         match cut_off_s {
-            Some(cut_off_s) => {
-                // The first that did not fit may be later than its outline said.
-                let in_s = self.rows[..self.at].last().map_or(cut_off_s, |row| row.heard_s);
-                let first = self.rows.get(self.at.saturating_sub(rows)).map(|row| row.heard_s);
-                Some(cut_off_s.max(in_s).max(first.unwrap_or(in_s)).saturating_add(1))
-            }
+            // What did not fit was heard then or before.
+            Some(cut_off_s) => Some(cut_off_s.saturating_add(1)),
             None if self.at < self.rows.len() => {
                 self.rows[..self.at].last().map(|row| row.heard_s.saturating_add(1))
             }

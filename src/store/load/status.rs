@@ -14,6 +14,8 @@ pub struct LoadStatus {
     pub is_hot_loaded: bool,
     /// Transmissions merged so far.
     pub merged: u64,
+    /// Transmissions that are to be merged; 0 until that is known.
+    pub expected: u64,
     /// `backgroundLoadComplete`.
     pub is_complete: bool,
     /// `backgroundLoadFailed`.
@@ -41,6 +43,7 @@ impl Default for LoadStatus {
             has_loader: false,
             is_hot_loaded: true,
             merged: 0,
+            expected: 0,
             is_complete: true,
             has_failed: false,
             error: None,
@@ -68,12 +71,17 @@ pub struct Outcome {
 }
 
 impl LoadStatus {
+    /// Whether there is nothing left to load, or no more that fits.
+    pub fn is_over(&self) -> bool {
+        self.progress == 100 || (self.is_complete && !self.has_failed)
+    }
+
     /// Of a load that begins: whatever was wrong before is cleared (003-08).
     pub fn begin(&mut self) {
         self.has_loader = true;
         self.is_hot_loaded = false;
         self.resume();
-        (self.merged, self.progress, self.coverage) = (0, 0, 0.0);
+        (self.merged, self.expected, self.progress, self.coverage) = (0, 0, 0, 0.0);
     }
 
     /// Of a load that goes on after a failure.
