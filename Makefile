@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 CARGO ?= cargo
 
-.PHONY: build run test check fmt lint doc snap bench bench-analytics bench-backfill dist deps licences clean
+.PHONY: build run test check fmt lint doc snap bench bench-analytics bench-backfill bench-startup dist deps licences clean
 
 build:            ## release build
 	$(CARGO) build --release --locked
@@ -40,6 +40,9 @@ bench-analytics:  ## what analytics cost (CORESCOPE_BENCH_DB: a seeded database)
 
 bench-backfill:   ## what anybody feels of a migration (CORESCOPE_BENCH_DB: a seeded database)
 	$(CARGO) bench --locked --bench backfill
+
+bench-startup: build  ## from start to first answers and full coverage (CORESCOPE_BENCH_DB as above)
+	$(CARGO) bench --locked --bench startup
 
 licences:         ## licences, duplicate and banned crates (needs cargo-deny)
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check licenses bans sources; \

@@ -1,8 +1,9 @@
 //! Start order and stop order (decision 13). Everything else is elsewhere.
 //!
 //! Start: listen → answer (503 until the database is open) → open and upgrade the database →
-//! readers → actors → sources → telemetry → migrations, once every source has tried to subscribe.
-//! Stop: HTTP drains → sources stop → Intake drains → Backfill quiesces → Writer closes →
+//! readers → actors → sources → telemetry → loads → migrations, once every source has tried to
+//! subscribe.
+//! Stop: HTTP drains → sources stop → Intake drains → Backfill quiesces → loads → Writer closes →
 //! telemetry stops.
 
 use std::future::Future;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 
 use crate::actors::delivery::IntakeDoor;
 use crate::actors::lifeline::Lifelines;
+use crate::actors::loader::LoaderReaders;
 use crate::actors::loop_monitor::LoopMonitor;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
 use crate::actors::perf::{EVERY, IngestParts, PerfActors, PerfParts};
@@ -89,6 +91,7 @@ struct Running {
     sources: Vec<MqttSource>,
     checkpointer: Option<Checkpointer>,
     demo: Option<RunningDemo>,
+    loader: Option<LoaderReaders>,
 }
 
 impl Application {
@@ -190,7 +193,8 @@ fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
     let perf = PerfActors::start(perf_parts(state, &readers, None), &lifelines);
     let lines = Some(perf.lines.clone());
     state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
-    Ok(Running { perf: Some(perf), deaths: Some(deaths), ..Running::default() })
+    let loader = Some(start_loader(state, &lifelines)?);
+    Ok(Running { perf: Some(perf), deaths: Some(deaths), loader, ..Running::default() })
 }
 
 /// Starts everything.
@@ -212,6 +216,7 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
         intake_capacity: config.ingest.buffer_size,
         clock: clock.clone(),
         lifelines: lifelines.clone(),
+        window: Arc::clone(&state.window),
     });
     let door: Arc<dyn IntakeDoor> = Arc::new(actors.door.clone());
     let sources = sources::start_all(config, &state.rules, &door, clock)?;
@@ -232,7 +237,18 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
     let (deaths, perf) = (Some(deaths), Some(perf));
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
-    Ok(Running { actors, perf, deaths, sources, checkpointer, demo })
+    let loader = match config.role {
+        Role::Ingest => None,
+        Role::All | Role::Server => Some(start_loader(state, &lifelines)?),
+    };
+    Ok(Running { actors, perf, deaths, sources, checkpointer, demo, loader })
+}
+
+fn start_loader(state: &AppState, lifelines: &Lifelines) -> Result<LoaderReaders, AppError> {
+    let (config, window) = (&state.config, &state.window);
+    let rules = (&config.packet_store, &config.database);
+    LoaderReaders::start(&config.db_path, rules, window, &state.clock, lifelines)
+        .map_err(unusable(config))
 }
 
 fn start_checkpointer(database: &Database, clock: &Clock) -> Result<Checkpointer, DbError> {
@@ -320,6 +336,9 @@ impl Running {
         let _demo_folder = self.demo.map(RunningDemo::stop);
         if let Some(actors) = &self.actors {
             actors.drain(self.sources, STOP_STEP).await;
+        }
+        if let Some(loader) = self.loader {
+            loader.stop(STOP_STEP).await;
         }
         // Before the writer closes: both would want to checkpoint.
         self.checkpointer.map(Checkpointer::stop);

@@ -122,7 +122,9 @@ mod tests {
         let (lifelines, _deaths) = Lifelines::new();
         let live = Live::new(Arc::default(), lifelines.attach("live")).start();
         let live = Line::new(live, 8, Duration::from_secs(5));
-        let writer = Writer::new(connection, live, Arc::default(), lifelines.attach("writer"));
+        let window = Arc::new(crate::store::Window::new(clock.clone()));
+        let writer =
+            Writer::new(connection, live, Arc::default(), window, lifelines.attach("writer"));
         let writer = Line::new(writer.start(), 8, Duration::from_secs(5));
         let gauge = Arc::new(IntakeGauge::new(10));
         Digests::keep(writer, gauge, clock, Duration::from_millis(1));

@@ -15,6 +15,7 @@ pub mod lifeline;
 pub mod line;
 pub mod live;
 mod live_text;
+pub mod loader;
 pub mod loop_monitor;
 pub mod mqtt_source;
 pub mod perf;
@@ -46,6 +47,7 @@ use crate::db::pages::PageGauge;
 use crate::db::{DbError, Readers, WalGauges, WriteConnection};
 use crate::perf::intake::IntakeGauge;
 use crate::perf::ledger::Ledger;
+use crate::store::Window;
 
 /// Open asks of web handlers at one actor; more are answered 503.
 const WEB_ROOM: usize = 1_024;
@@ -95,6 +97,8 @@ pub struct ActorParts {
     pub clock: Clock,
     /// Where the news of deaths goes.
     pub lifelines: Lifelines,
+    /// What commits make out of date.
+    pub window: Arc<Window>,
 }
 
 /// What migrations need besides the connection.
@@ -122,7 +126,8 @@ pub struct BackfillDoor {
 impl Actors {
     /// Starts all of them.
     pub fn start(parts: ActorParts) -> Self {
-        let ActorParts { connection, migrations, intake_capacity, clock, lifelines } = parts;
+        let ActorParts { connection, migrations, intake_capacity, clock, lifelines, window } =
+            parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
         let (ledger, pages) = (connection.ledger(), connection.pages());
         let stored = connection.stored_states().unwrap_or_else(|error| {
@@ -138,7 +143,7 @@ impl Actors {
 
         let writer_arbiter = Arbiter::new();
         let lifeline = lifelines.attach("writer");
-        let writer = Writer::new(connection, live.clone(), Arc::clone(&totals), lifeline);
+        let writer = Writer::new(connection, live.clone(), Arc::clone(&totals), window, lifeline);
         let writer = Writer::start_in_arbiter(&writer_arbiter.handle(), |_| writer);
         let writer = Line::new(writer, WRITER_ROOM, WRITER_DEADLINE);
 

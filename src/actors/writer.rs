@@ -11,7 +11,7 @@
 //! | [`Close`] | after the last checkpoint; then it ends |
 //!
 //! It blocks its own thread on SQLite and on nothing else; it asks nobody. It tells Live what was
-//! stored. A panic inside a migration's step is that migration's failure; any other panic ends it.
+//! stored, and the window which transmissions are to be read again. A panic inside a migration's step is that migration's failure; any other panic ends it.
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,10 +24,11 @@ use super::lifeline::Lifeline;
 use super::line::Line;
 use super::live::{Announce, Live};
 use crate::db::analytics::{MIGRATION, Refreshed};
-use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun};
-use crate::db::{Commit, DbError, WriteConnection, WriteCounts};
+use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun, changes_packets};
+use crate::db::{Commit, DbError, Outcome, WriteConnection, WriteCounts};
 use crate::ingest::reception::Record;
 use crate::perf::backfill::Move;
+use crate::store::Window;
 
 /// Messages that may wait in the mailbox; senders hold one each (decision 8).
 const MAILBOX_CAPACITY: usize = 64;
@@ -38,6 +39,7 @@ pub struct Writer {
     connection: Option<WriteConnection>,
     live: Line<Live>,
     totals: Arc<WriteTotals>,
+    window: Arc<Window>,
     _lifeline: Lifeline,
 }
 
@@ -62,9 +64,10 @@ impl Writer {
         connection: WriteConnection,
         live: Line<Live>,
         totals: Arc<WriteTotals>,
+        window: Arc<Window>,
         lifeline: Lifeline,
     ) -> Self {
-        Self { connection: Some(connection), live, totals, _lifeline: lifeline }
+        Self { connection: Some(connection), live, totals, window, _lifeline: lifeline }
     }
 
     fn connection(&mut self) -> Result<&mut WriteConnection, DbError> {
@@ -72,7 +75,12 @@ impl Writer {
     }
 
     fn commit(&mut self, records: &Arc<Vec<Record>>) -> Result<Commit, DbError> {
-        let commit = self.connection()?.commit(records)?;
+        self.connection()?;
+        self.window.begin_commit();
+        let committed = self.connection()?.commit(records);
+        let outcomes = committed.as_ref().map_or(&[][..], |commit| &commit.outcomes);
+        self.window.end_commit(outcomes.iter().filter_map(transmission_of));
+        let commit = committed?;
         if commit.counts.foreign_writes > 0 && self.totals.counts().foreign_writes == 0 {
             tracing::warn!("another program writes to this database; only one should");
         }
@@ -82,6 +90,13 @@ impl Writer {
             tracing::debug!("the live feed is behind, a group was not announced");
         }
         Ok(commit)
+    }
+}
+
+fn transmission_of(outcome: &Outcome) -> Option<i64> {
+    match outcome {
+        Outcome::Packet(stored) => Some(stored.transmission_id),
+        Outcome::Kept | Outcome::Failed(_) => None,
     }
 }
 
@@ -131,12 +146,22 @@ impl Handler<RunBatch> for Writer {
     type Result = Result<BatchReply, DbError>;
 
     fn handle(&mut self, message: RunBatch, _: &mut Context<Self>) -> Self::Result {
+        let window = Arc::clone(&self.window);
         let connection = self.connection()?;
         connection.note_sent(message.sent_at);
         let request = message.request;
+        window.begin_commit();
         // A transaction that unwinds is rolled back by its own drop.
-        catch_unwind(AssertUnwindSafe(|| connection.run_bounded(&request, &message.limits)))
-            .unwrap_or_else(|_| Err(DbError::Panicked { migration: request.name.clone() }))
+        let reply =
+            catch_unwind(AssertUnwindSafe(|| connection.run_bounded(&request, &message.limits)))
+                .unwrap_or_else(|_| Err(DbError::Panicked { migration: request.name.clone() }));
+        match &reply {
+            Ok(reply) if reply.rows_changed > 0 && changes_packets(reply.name) => {
+                window.end_commit_of_all();
+            }
+            _ => window.end_commit([]),
+        }
+        reply
     }
 }
 

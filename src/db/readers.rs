@@ -22,6 +22,8 @@ use crate::clock::Clock;
 /// How many readers, and how long anything may take.
 #[derive(Clone, Debug)]
 pub struct ReaderOptions {
+    /// Threads are called so, with a number.
+    pub name: &'static str,
     /// Threads, one connection each.
     pub threads: usize,
     /// Askers that may wait for a free reader.
@@ -37,6 +39,7 @@ pub struct ReaderOptions {
 impl Default for ReaderOptions {
     fn default() -> Self {
         Self {
+            name: "reader",
             threads: 4,
             waiters_max: 256,
             wait_max: Duration::from_secs(1),
@@ -107,7 +110,12 @@ impl Readers {
             let reader =
                 Reader::open(path, options.deadline, options.clock.clone(), pages.clone())?;
             ends_at_us.push(reader.ends_at_us());
-            handles.push(start_thread(path, index, reader, inbox.clone())?);
+            handles.push(start_thread(
+                path,
+                format!("{}-{index}", options.name),
+                reader,
+                inbox.clone(),
+            )?);
         }
         Ok(Self(Arc::new(Pool {
             orders,
@@ -246,12 +254,12 @@ impl Drop for Waiting<'_> {
 
 fn start_thread(
     path: &Path,
-    index: usize,
+    name: String,
     reader: Reader,
     inbox: Receiver<Order>,
 ) -> Result<JoinHandle<()>, DbError> {
     std::thread::Builder::new()
-        .name(format!("reader-{index}"))
+        .name(name)
         .spawn(move || {
             while let Ok(Order::Run(query)) = inbox.recv() {
                 query(&reader);

@@ -69,7 +69,7 @@ impl Component {
         match name {
             "writer" => Self::Writer,
             "checkpointer" => Self::Checkpointer,
-            _ if name.starts_with("reader-") => Self::Readers,
+            _ if name.starts_with("reader-") || name.starts_with("loader-") => Self::Readers,
             _ if name.starts_with("mqtt-") => Self::Mqtt,
             _ => Self::Rest,
         }

@@ -7,12 +7,15 @@
 //! what is loaded, what arrives and what is repeated come in by the same door.
 
 pub mod analytics;
+pub mod load;
 mod record;
+pub mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use record::{Record, Seen};
+pub use record::{ABSURD_S, Record, Seen, first_seen_s};
+pub use shared::Window;
 
 /// How far back a snapshot is complete, by [`Record::recency_s`]: every transmission of the
 /// database from there on is in it, with all its observations.
@@ -53,6 +56,12 @@ impl Store {
     /// Whether a transmission is in it.
     pub fn contains(&self, id: i64) -> bool {
         self.records.contains_key(&id)
+    }
+
+    /// Transmissions in it.
+    #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
+    pub fn len(&self) -> usize {
+        self.records.len()
     }
 
     /// Bytes of all that it holds, as the allocator gave them out, within a tenth.

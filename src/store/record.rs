@@ -1,6 +1,6 @@
 //! One transmission as the window takes it in.
 
-use jiff::Timestamp;
+use crate::clock;
 
 /// A transmission with all its observations, as SQLite holds them now. Only what decides which
 /// rows a list has; texts stay in SQLite.
@@ -43,12 +43,23 @@ pub struct Seen {
     pub relays: Vec<String>,
 }
 
+/// The time that stands for a `first_seen` which is no time of ours: a list compares texts, so it
+/// may come after any time that is asked for. The end of the year 9999, Unix seconds.
+pub const ABSURD_S: i64 = 253_402_300_799;
+
+/// Returns when a stored `first_seen` says, Unix seconds; [`ABSURD_S`] if it is in no form of the
+/// database's.
+pub fn first_seen_s(text: &str) -> i64 {
+    let is_ours = text.ends_with('Z') || text.as_bytes().get(10) == Some(&b' ');
+    let time_ms = is_ours.then(|| clock::parse_utc_ms(text)).flatten();
+    time_ms.map_or(ABSURD_S, |ms| ms.div_euclid(1000))
+}
+
 impl Record {
     /// When it was last heard, Unix seconds: the latest of `first_seen`, `last_seen` and all
     /// observations. The one axis on which is loaded and evicted; right without `last_seen`.
     pub fn recency_s(&self) -> i64 {
-        let first_seen = self.first_seen.parse::<Timestamp>().map_or(0, Timestamp::as_second);
         let newest = self.seen.iter().map(|seen| seen.timestamp_s).max().unwrap_or(i64::MIN);
-        first_seen.max(self.last_seen_s).max(newest)
+        first_seen_s(&self.first_seen).max(self.last_seen_s).max(newest).min(ABSURD_S)
     }
 }

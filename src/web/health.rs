@@ -21,6 +21,7 @@ use crate::actors::live::CountClients;
 use crate::db::migrations::MigrationStatus;
 use crate::perf::lag::EventLoop;
 use crate::perf::requests::{SlowRequest, one_decimal};
+use crate::perf::thresholds::MIB;
 
 /// How long a probe waits for what it shows.
 const GLANCE_MAX: Duration = Duration::from_millis(100);
@@ -125,7 +126,7 @@ pub async fn health(state: State) -> JsonBody {
         packet_store: PacketStore {
             packets: counted.map(|counted| counted.counts.transmissions),
             estimated_mb: memory::read().in_use.map(one_decimal),
-            tracked_mb: 0.0,
+            tracked_mb: one_decimal(state.window.latest().bytes() as f64 / MIB),
         },
         perf: perf(&state),
     })
@@ -184,10 +185,10 @@ pub struct Healthz {
     /// By source; absent without sources.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     ingest_liveness: BTreeMap<String, SourceLiveness>,
-    /// Observations that answers cover; `null` until they have been counted.
+    /// Observations in memory; those that answers cover where there is no window.
     #[serde(rename = "loadedObs")]
     loaded_obs: Option<i64>,
-    /// Transmissions that answers cover.
+    /// Transmissions, as above.
     #[serde(rename = "loadedTx")]
     loaded_tx: Option<i64>,
     /// What is still done before the process is as fast and complete as it can be; `null` if the
@@ -250,18 +251,33 @@ async fn healthz_of(state: &State, ready: &Ready) -> Healthz {
         Ok(migrations) => (migrations, None),
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    let tasks = migrations::warmup_tasks(&async_migrations);
+    let mut tasks = migrations::warmup_tasks(&async_migrations);
+    let is_migrating = !tasks.is_empty();
+    tasks.extend(migrations::load_task(state));
+    let (loaded_tx, loaded_obs) = loaded(state, counted.as_deref());
     Healthz {
-        async_migrations_running: !tasks.is_empty() || async_migrations_error.is_some(),
+        async_migrations_running: is_migrating || async_migrations_error.is_some(),
         pending_warmup_tasks: async_migrations_error.is_none().then_some(tasks),
         async_migrations_error,
         from_pubkey_backfill: from_pubkey(&async_migrations),
         async_migrations,
         ingest_liveness: liveness(ready, now_s),
-        loaded_obs: counted.as_ref().map(|counted| counted.counts.observations),
-        loaded_tx: counted.as_ref().map(|counted| counted.counts.transmissions),
+        loaded_obs,
+        loaded_tx,
         ready: true,
     }
+}
+
+/// What is in memory; what answers cover where there is no window.
+fn loaded(state: &AppState, counted: Option<&Counted>) -> (Option<i64>, Option<i64>) {
+    if !state.window.status().has_loader {
+        let counts = counted.map(|counted| &counted.counts);
+        let rows = counts.map(|counts| (counts.transmissions, counts.observations));
+        return rows.unzip();
+    }
+    let snapshot = state.window.latest();
+    let rows = |count: usize| Some(i64::try_from(count).unwrap_or(i64::MAX));
+    (rows(snapshot.transmissions()), rows(snapshot.observations()))
 }
 
 /// Counts again where that is due, behind the asker's back if it takes longer than a moment.

@@ -5,6 +5,7 @@ mod database;
 mod ingest;
 pub mod names;
 mod process;
+mod window;
 
 use std::sync::atomic::Ordering;
 
@@ -43,6 +44,7 @@ pub async fn metrics(state: State) -> HttpResponse {
 fn write_process(page: &mut Page, state: &AppState) {
     process::lag(page, &state.loop_lag);
     process::requests(page, &state.requests.totals());
+    window::write(page, &state.window);
 }
 
 async fn write_ready(page: &mut Page, state: &State, ready: &Ready) {

@@ -39,7 +39,7 @@ pub(super) struct MigrationView {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WarmupTask {
     name: String,
-    /// `migration`.
+    /// `migration` or `load`.
     kind: &'static str,
     state: &'static str,
     rows_processed: i64,
@@ -60,6 +60,21 @@ pub(super) fn warmup_tasks(migrations: &[MigrationView]) -> Vec<WarmupTask> {
         eta_sec: view.status.eta_sec,
     };
     migrations.iter().filter(is_left).map(task).collect()
+}
+
+/// The load of the RAM window, as long as it is not over.
+pub(super) fn load_task(state: &AppState) -> Option<WarmupTask> {
+    let status = state.window.status();
+    let rows = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let is_left = status.has_loader && !status.is_over();
+    is_left.then(|| WarmupTask {
+        name: "packet_store_load".to_owned(),
+        kind: "load",
+        state: if status.has_failed { "failed" } else { "running" },
+        rows_processed: rows(status.merged),
+        rows_total: rows(status.expected),
+        eta_sec: 0.0,
+    })
 }
 
 /// All migrations by name: the books, at most 1 s old, and what goes on at this moment.

@@ -28,6 +28,7 @@ pub mod packets;
 pub mod params;
 pub mod perf;
 pub mod perf_overview;
+pub mod ready_lists;
 pub mod state;
 pub mod stats;
 pub mod transport;

@@ -84,6 +84,11 @@ pub enum PacketLists<'p> {
 )]
 pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let query = PacketQuery::read(&params, &state.config)?;
+    let make = async || make_list(&state, query).await;
+    state.ready_lists.get(&state.window, &params, make).await
+}
+
+async fn make_list(state: &State, query: PacketQuery) -> Result<JsonBody, ApiError> {
     let list = match query.may_scan() {
         true => state.ask_scan(move |reader| write_list(reader, query)).await?,
         false => state.ask(move |reader| write_list(reader, query)).await?,

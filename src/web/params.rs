@@ -24,6 +24,21 @@ impl Params {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Returns the query in one form for all its spellings; `None` if it is longer than `max`.
+    pub fn canonical(&self, max: usize) -> Option<String> {
+        let mut pairs: Vec<&(String, String)> = Vec::new();
+        for pair in &self.0 {
+            if !pairs.iter().any(|(name, _)| *name == pair.0) {
+                pairs.push(pair);
+            }
+        }
+        pairs.sort_unstable();
+        let text = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs.iter().map(|(name, value)| (name, value)))
+            .finish();
+        (text.len() <= max).then_some(text)
+    }
+
     /// Returns the parts of a comma list, trimmed, without empty ones.
     pub fn list(&self, name: &str) -> Vec<String> {
         let parts = self.text(name).unwrap_or_default().split(',').map(str::trim);

@@ -15,12 +15,12 @@ use crate::db::stats::Counts;
 use crate::perf::requests::{RoutePerf, SlowRequest, one_decimal};
 use crate::perf::sqlite::SqlitePerf;
 use crate::perf::thresholds::MIB;
+use crate::store::{Floor, Window};
 
 /// Slow requests that are shown.
 const SLOW_SHOWN: usize = 20;
-const LIST_ROUTE: &str = "/api/packets";
 const NO_STORE: &str =
-    "answers come from SQLite and are complete; there is no RAM window to break down";
+    "the RAM window holds what lists are selected by; texts stay in SQLite and are not in memory";
 
 /// What the body is made of.
 pub struct Gathered<'g> {
@@ -50,6 +50,8 @@ pub struct Gathered<'g> {
     pub is_broken_down: bool,
     /// By name.
     pub migrations: Arc<Vec<MigrationStatus>>,
+    /// The RAM window.
+    pub window: &'g Window,
 }
 
 /// The body.
@@ -67,8 +69,7 @@ pub struct Overview<'g> {
     /// Slower than 100 ms: the last 20, oldest first.
     slow_queries: Vec<SlowRequest>,
     cache: PerfCache,
-    /// `null` until rows have been counted.
-    packet_store: Option<PerfStore>,
+    packet_store: PerfStore,
     /// `null` until rows have been counted.
     sqlite: Option<PerfSqlite>,
     go_runtime: PerfRuntime,
@@ -93,16 +94,18 @@ struct PerfCache {
     hit_rate: f64,
 }
 
-/// What answers cover. There is no RAM window yet: what is in memory is 0, coverage is complete.
+/// The RAM window: what is in it, how far it reaches and how loading stands (contract §6.3).
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PerfStore {
-    total_loaded: i64,
-    total_observations: i64,
+    /// Transmissions in memory.
+    total_loaded: u64,
+    /// Observations in memory.
+    total_observations: u64,
     evicted: u64,
     /// New transmissions since the start; 0 in a process that does not write.
     inserts: u64,
-    /// Packet lists that were asked for.
+    /// Packet lists that were selected in memory.
     queries: u64,
     in_memory: u64,
     sqlite_only: bool,
@@ -122,6 +125,8 @@ struct PerfStore {
     background_load_complete: bool,
     background_load_failed: bool,
     background_load_progress: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    background_load_error: Option<String>,
     retention_hours: f64,
     oldest_loaded: String,
     load_coverage_ratio: f64,
@@ -129,15 +134,14 @@ struct PerfStore {
     note: &'static str,
 }
 
-/// Entries of SQLite's indexes.
+/// Distinct entries of what is in memory.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct PerfIndexes {
-    by_hash: i64,
-    by_observer: i64,
-    by_node: i64,
-    /// `null`: not counted.
-    advert_by_observer: Option<i64>,
+    by_hash: usize,
+    by_observer: usize,
+    by_node: usize,
+    advert_by_observer: usize,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -225,7 +229,7 @@ struct MemoryBreakdown {
 
 /// Assembles the body.
 pub fn overview(gathered: Gathered<'_>) -> Overview<'_> {
-    let packet_store = gathered.counts.map(|counts| store(&gathered, counts));
+    let packet_store = store(&gathered);
     let sqlite = gathered.counts.map(|counts| sqlite(&gathered.sqlite, counts));
     let shown = gathered.slow.len().saturating_sub(SLOW_SHOWN);
     let is_broken_down = gathered.is_broken_down;
@@ -256,37 +260,53 @@ fn cache(cache: &CacheUse) -> PerfCache {
     }
 }
 
-fn store(gathered: &Gathered<'_>, counts: &Counts) -> PerfStore {
+fn store(gathered: &Gathered<'_>) -> PerfStore {
     let hours = |duration: Option<std::time::Duration>| {
         duration.map_or(0.0, |duration| duration.as_secs_f64() / 3_600.0)
     };
+    let (snapshot, status) = (gathered.window.latest(), gathered.window.status());
+    let (in_memory, bytes) = (snapshot.transmissions() as u64, snapshot.bytes());
+    let sizes = snapshot.index_sizes();
     PerfStore {
-        total_loaded: counts.transmissions,
-        total_observations: counts.observations,
-        evicted: 0,
+        total_loaded: in_memory,
+        total_observations: snapshot.observations() as u64,
+        evicted: status.evicted,
         inserts: gathered.inserts.unwrap_or(0),
-        queries: gathered.routes.get(LIST_ROUTE).map_or(0, |route| route.count),
-        in_memory: 0,
-        sqlite_only: true,
+        queries: gathered.window.queries(),
+        in_memory,
+        sqlite_only: !status.has_loader,
         max_packets: 0,
         estimated_mb: gathered.memory.in_use.map(one_decimal),
-        tracked_mb: 0.0,
-        avg_bytes_per_packet: 0,
+        tracked_mb: one_decimal(bytes as f64 / MIB),
+        avg_bytes_per_packet: bytes.checked_div(in_memory).unwrap_or(0),
         max_mb: gathered.store.bytes_max.map_or(0, |bytes| bytes >> 20),
         indexes: PerfIndexes {
-            by_hash: counts.transmissions,
-            by_observer: counts.observers,
-            by_node: counts.nodes,
-            advert_by_observer: None,
+            by_hash: sizes.hashes,
+            by_observer: sizes.observers,
+            by_node: sizes.nodes,
+            advert_by_observer: sizes.senders,
         },
-        hot_startup_hours: hours(gathered.store.hot_startup),
-        background_load_complete: true,
-        background_load_failed: false,
-        background_load_progress: 100,
+        hot_startup_hours: match status.has_loader {
+            true => status.hot_hours,
+            false => hours(gathered.store.hot_startup),
+        },
+        background_load_complete: status.is_complete,
+        background_load_failed: status.has_failed,
+        background_load_progress: status.progress,
+        background_load_error: status.error.clone(),
         retention_hours: hours(gathered.store.retention),
-        oldest_loaded: counts.oldest.clone().unwrap_or_default(),
-        load_coverage_ratio: 1.0,
-        note: "answers come from SQLite and are complete",
+        oldest_loaded: oldest_loaded(status.floor, gathered.counts),
+        load_coverage_ratio: status.coverage,
+        note: "answers are complete whatever is in memory: the rest comes from SQLite",
+    }
+}
+
+/// How far back the window is complete; the oldest packet where all is in it.
+fn oldest_loaded(floor: Floor, counts: Option<&Counts>) -> String {
+    match floor {
+        Floor::Nothing => String::new(),
+        Floor::Since(since_s) => crate::clock::iso_s(since_s),
+        Floor::Everything => counts.and_then(|counts| counts.oldest.clone()).unwrap_or_default(),
     }
 }
 

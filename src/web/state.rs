@@ -13,6 +13,7 @@ use super::fresh::Fresh;
 use super::json::JsonBody;
 use super::nodes::{self, NodeFigures};
 use super::observers::Listed;
+use super::ready_lists::ReadyLists;
 use super::stats::Counted;
 use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
@@ -27,6 +28,7 @@ use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
 use crate::perf::lag::LoopLag;
 use crate::perf::requests::RequestStats;
+use crate::store::Window;
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
@@ -95,6 +97,9 @@ pub struct AppState {
     pub loop_lag: Arc<LoopLag>,
     /// The start page or `index.html`, made once.
     pub(super) pages: super::assets::Pages,
+    /// The RAM window, empty until a Loader fills it.
+    pub window: Arc<Window>,
+    pub(super) ready_lists: ReadyLists,
     ready: OnceLock<Ready>,
     counts: Fresh<Arc<Counted>>,
     migrations: Fresh<Arc<Vec<MigrationStatus>>>,
@@ -118,6 +123,8 @@ impl AppState {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             requests: RequestStats::new(clock.clone(), super::templates()),
             loop_lag: Arc::default(),
+            window: Arc::new(Window::new(clock.clone())),
+            ready_lists: ReadyLists::default(),
             config,
             rules,
             ready: OnceLock::new(),
@@ -189,8 +196,10 @@ impl AppState {
     /// As [`Self::ask`].
     pub async fn counts(&self) -> Result<Arc<Counted>, ApiError> {
         let now_s = self.clock.now_s();
+        let window = Arc::clone(&self.window);
         let count = move |reader: &Reader| {
-            Ok(Arc::new(Counted::of(crate::db::stats::count(reader, now_s)?)))
+            let counts = crate::db::stats::count(reader, now_s)?;
+            Ok(Arc::new(Counted::of(counts, window.latest().bytes())))
         };
         self.counts.get(async || self.ask(count).await).await
     }

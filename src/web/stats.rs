@@ -10,6 +10,7 @@ use super::openapi::ErrorBody;
 use super::state::{BUILD, State};
 use crate::db::stats::Counts;
 use crate::perf::requests::one_decimal;
+use crate::perf::thresholds::MIB;
 
 /// The name that tells a page which program answers.
 pub const ENGINE: &str = "corescope-rs";
@@ -78,8 +79,9 @@ pub struct Counted {
 
 impl Counted {
     /// Looks at the memory of the process too, and writes the answer.
-    pub fn of(counts: Counts) -> Self {
-        let body = JsonBody::of(&stats_of(&counts, memory::read()));
+    pub fn of(counts: Counts, window_bytes: u64) -> Self {
+        let tracked_mb = one_decimal(window_bytes as f64 / MIB);
+        let body = JsonBody::of(&stats_of(&counts, memory::read(), tracked_mb));
         Self { counts, body }
     }
 }
@@ -98,7 +100,7 @@ pub async fn stats(state: State) -> Result<JsonBody, ApiError> {
     Ok(state.counts().await?.body.clone())
 }
 
-fn stats_of(counts: &Counts, memory: Memory) -> Stats {
+fn stats_of(counts: &Counts, memory: Memory, tracked_mb: f64) -> Stats {
     Stats {
         total_packets: counts.transmissions,
         total_transmissions: counts.transmissions,
@@ -120,8 +122,8 @@ fn stats_of(counts: &Counts, memory: Memory) -> Stats {
         },
         signature_drops: counts.dropped,
         hash_migration_complete: true,
-        tracked_mb: 0.0,
-        store_data_mb: 0.0,
+        tracked_mb,
+        store_data_mb: tracked_mb,
         process_rss_mb: memory.resident.map(one_decimal),
         go_heap_inuse_mb: memory.in_use.map(one_decimal),
         go_sys_mb: memory.obtained.map(one_decimal),

@@ -47,7 +47,7 @@ pub async fn frame<B: MessageBody + 'static>(
         response.headers_mut().remove(CONTENT_ENCODING);
     }
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        add_headers(response.headers_mut());
+        add_headers(response.headers_mut(), &state);
     }
     cors::add_headers(response.headers_mut(), verdict);
     if !is_early && is_api {
@@ -60,8 +60,15 @@ pub async fn frame<B: MessageBody + 'static>(
     Ok(response)
 }
 
-fn add_headers(headers: &mut HeaderMap) {
-    headers.insert(LOAD_STATUS, HeaderValue::from_static("ready"));
+/// Answers are complete from the first on: the status speaks of the window alone (decision 26).
+fn add_headers(headers: &mut HeaderMap, state: &AppState) {
+    let status = state.window.status();
+    let value = match status.is_hot_loaded {
+        true => HeaderValue::from_static("ready"),
+        false => HeaderValue::from_str(&format!("loading; progress={}", status.merged))
+            .unwrap_or(HeaderValue::from_static("loading")),
+    };
+    headers.insert(LOAD_STATUS, value);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 

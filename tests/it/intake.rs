@@ -52,6 +52,7 @@ fn start(path: &Path, capacity: usize) -> Actors {
         connection: database.writer,
         migrations: Default::default(),
         intake_capacity: capacity,
+        window: std::sync::Arc::new(corescope::store::Window::new(clock.clone())),
         clock,
         lifelines: Lifelines::new().0,
     };

@@ -21,6 +21,7 @@ mod ingest_capture;
 mod intake;
 mod licences;
 mod live;
+mod loader;
 mod lossless;
 mod mesh_fuzz;
 mod mesh_round_trip;

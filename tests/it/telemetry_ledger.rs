@@ -72,8 +72,15 @@ async fn what_the_actors_write_is_in_the_ledger_with_its_waits() {
     let (_folder, connection, clock) = database();
     let (lifelines, _deaths) = Lifelines::new();
     let (migrations, intake_capacity) = (Default::default(), 100);
-    let actors =
-        Actors::start(ActorParts { connection, migrations, intake_capacity, clock, lifelines });
+    let window = std::sync::Arc::new(corescope::store::Window::new(clock.clone()));
+    let actors = Actors::start(ActorParts {
+        connection,
+        migrations,
+        intake_capacity,
+        clock,
+        lifelines,
+        window,
+    });
     let (acknowledged, committed) = tokio::sync::oneshot::channel();
     let receipt = Receipt::Committed(Box::new(move || {
         let _ = acknowledged.send(());

@@ -77,6 +77,15 @@ pub struct KeyRange {
     pub last: i64,
 }
 
+/// Whether a migration changes what lists of packets are selected by. Columns that only repeat what
+/// readers make of the row are no change.
+pub fn changes_packets(name: &str) -> bool {
+    const REPEATED: [&str; 2] = ["tx_last_seen_backfill_v1", "backfill_from_pubkey_v1"];
+    let walk = find(name).ok().and_then(|migration| migration.walk.as_ref());
+    walk.is_some_and(|walk| matches!(walk.table, "transmissions" | "observations"))
+        && !REPEATED.contains(&name)
+}
+
 /// Where a migration applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applies {

@@ -57,6 +57,22 @@ metrics! {
         "corescope_http_request_duration_max_seconds",
         "The longest, by route."
     );
+    WINDOW_BYTES = gauge("corescope_window_bytes", "Memory of the RAM window over packets.");
+    WINDOW_BYTES_MAX = gauge("corescope_window_max_bytes", "What the RAM window may hold.");
+    WINDOW_ROWS = gauge("corescope_window_rows", "Rows in the RAM window, by table.");
+    WINDOW_EVICTED = counter(
+        "corescope_window_evicted_total",
+        "Transmissions that were taken out of the RAM window."
+    );
+    WINDOW_QUERIES = counter(
+        "corescope_window_queries_total",
+        "Packet lists that were selected in the RAM window."
+    );
+    WINDOW_COVERAGE = gauge(
+        "corescope_window_coverage_ratio",
+        "Share of the rows to be loaded that were; absent until loading has ended."
+    );
+    WINDOW_FAILED = gauge("corescope_window_load_failed", "1 while the load has failed, else 0.");
     LIVE_CLIENTS = gauge("corescope_live_clients", "Open WebSocket feeds.");
     LIVE_DROPPED = counter(
         "corescope_live_dropped_total",

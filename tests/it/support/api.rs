@@ -87,13 +87,14 @@ impl Opened {
     }
 }
 
-fn start_actors(database: Database, clock: &Clock, lifelines: Lifelines) -> Actors {
+fn start_actors(database: Database, state: &State, lifelines: Lifelines) -> Actors {
     Actors::start(ActorParts {
         connection: database.writer,
         migrations: Default::default(),
         intake_capacity: 100,
-        clock: clock.clone(),
+        clock: state.clock.clone(),
         lifelines,
+        window: Arc::clone(&state.window),
     })
 }
 
@@ -114,7 +115,7 @@ impl Api {
     pub fn that_writes(config: Config) -> Option<Self> {
         let Opened { state, clock, folder, database, readers } = Opened::fixture(config, 2)?;
         let (lifelines, _deaths) = Lifelines::new();
-        let actors = start_actors(database, &clock, lifelines);
+        let actors = start_actors(database, &state, lifelines);
         let (intake, live) = (Some(actors.intake.clone()), Some(actors.live.clone()));
         state.open(Ready { readers, intake, live, sources: Vec::new(), perf: None });
         state.open_backfill(actors.backfill_door());
@@ -126,7 +127,7 @@ impl Api {
     pub fn watched(config: Config, root: &Path) -> Option<(Self, PerfActors)> {
         let Opened { state, clock, folder, database, readers } = Opened::fixture(config, 1)?;
         let (lifelines, _deaths) = Lifelines::new();
-        let actors = start_actors(database, &clock, lifelines.clone());
+        let actors = start_actors(database, &state, lifelines.clone());
         let sources = vec![Arc::new(SourceStatus::new("local", "mqtt://b", NOW_MS / 1_000))];
         let write_side = actors.write_side(Arc::default());
         let probe = SqliteProbe::new(readers.clone(), &folder.path().join(DATABASE));

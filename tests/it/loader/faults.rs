@@ -1,0 +1,207 @@
+//! Databases that fail, shrink, go away or are exchanged while they are loaded.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use corescope::actors::loader::LoadSource;
+use corescope::store::load::{Event, Found, LoadRules, Need};
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::{Loading, PATIENCE, path_of, rules, wait_until};
+use crate::support::api::Api;
+use crate::support::process::{Process, wait_for};
+
+/// Lets needs through one by one.
+#[derive(Clone)]
+pub struct Gate {
+    permits: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self { permits: Arc::new(Semaphore::new(0)), waiting: Arc::default() }
+    }
+}
+
+struct Gated(Gate, Arc<dyn LoadSource>);
+
+impl LoadSource for Gated {
+    fn read(&self, need: Need) -> BoxFuture<'static, Result<Found, String>> {
+        let (gate, read) = (self.0.clone(), self.1.read(need));
+        Box::pin(async move {
+            gate.waiting.fetch_add(1, Ordering::SeqCst);
+            gate.permits.acquire().await.unwrap().forget();
+            gate.waiting.fetch_sub(1, Ordering::SeqCst);
+            read.await
+        })
+    }
+}
+
+impl Gate {
+    pub fn before(&self, source: Arc<dyn LoadSource>) -> Arc<dyn LoadSource> {
+        Arc::new(Gated(self.clone(), source))
+    }
+
+    pub fn let_through(&self, needs: usize) {
+        self.permits.add_permits(needs);
+    }
+
+    pub fn open(&self) {
+        self.permits.add_permits(1 << 20);
+    }
+
+    /// Whether all that may pass have passed and one stands before it.
+    pub fn waiting(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0 && self.permits.available_permits() == 0
+    }
+}
+
+struct Broken {
+    is_broken: Arc<AtomicBool>,
+    source: Arc<dyn LoadSource>,
+}
+
+impl LoadSource for Broken {
+    fn read(&self, need: Need) -> BoxFuture<'static, Result<Found, String>> {
+        if self.is_broken.load(Ordering::SeqCst) && !matches!(need, Need::Look { .. }) {
+            return Box::pin(async { Err("the disk is gone".to_owned()) });
+        }
+        self.source.read(need)
+    }
+}
+
+/// 003-03, 003-06, 003-08: an end at every moment, and it goes on when the disk is back.
+#[actix_web::test]
+async fn a_load_that_fails_says_which_phase_and_why_and_goes_on_later() {
+    let Some(mut api) = Api::over_fixture() else { return };
+    api.migrate();
+    super::spread(&api);
+    let is_broken = Arc::new(AtomicBool::new(true));
+    let flag = Arc::clone(&is_broken);
+    let loading = Loading::start_over(&api, rules(24, 0), |source| {
+        Arc::new(Broken { is_broken: flag, source })
+    });
+    // The clock stands: pauses between tries pass when it is moved.
+    let pass = |event: Event| {
+        let (api, loading) = (&api, &loading);
+        async move {
+            wait_until(|| {
+                api.clock.advance_ms(500);
+                loading.events().contains(&event)
+            })
+            .await;
+        }
+    };
+    pass(Event::Failed).await;
+    let answer = api.get("/api/perf").await;
+    assert!(answer.header("x-corescope-load-status").unwrap().starts_with("loading; progress="));
+    let store = answer.json()["packetStore"].clone();
+    assert_eq!(store["backgroundLoadComplete"], true);
+    assert_eq!(store["backgroundLoadFailed"], true);
+    let error = store["backgroundLoadError"].as_str().unwrap();
+    assert_eq!(error, "LoadChunked failed: the disk is gone");
+    is_broken.store(false, Ordering::SeqCst);
+    pass(Event::Settled).await;
+    let status = api.state.window.status();
+    assert!(status.is_complete && !status.has_failed && status.error.is_none());
+    loading.loader.stop(PATIENCE).await;
+}
+
+#[actix_web::test]
+async fn a_cap_smaller_than_the_hot_window_is_never_passed_and_is_told() {
+    let Some(mut api) = Api::over_fixture() else { return };
+    api.migrate();
+    let hot = Some(Duration::from_secs(90 * 86_400));
+    let bytes_max = 40_000;
+    let loading = Loading::start(&api, LoadRules::new(hot, None, bytes_max, 20));
+    wait_until(|| {
+        assert!(api.state.window.latest().bytes() <= bytes_max);
+        loading.events().contains(&Event::Settled)
+    })
+    .await;
+    let store = &api.json("/api/perf").await["packetStore"];
+    assert_eq!(store["backgroundLoadFailed"], true);
+    let error = store["backgroundLoadError"].as_str().unwrap();
+    assert!(error.contains("the bound of memory is reached"), "{error}");
+    assert!(api.state.window.latest().bytes() <= bytes_max);
+    loading.loader.stop(PATIENCE).await;
+}
+
+#[actix_web::test]
+async fn a_file_that_is_gone_or_exchanged_leaves_the_window_unused_until_it_is_back() {
+    for is_exchanged in [false, true] {
+        let Some(mut api) = Api::over_fixture() else { return };
+        api.migrate();
+        let loading = Loading::start(&api, rules(0, 0));
+        loading.settled().await;
+        wait_until(|| api.state.window.current().is_some()).await;
+        let (path, aside) = (path_of(&api), api.folder.path().join("aside.db"));
+        std::fs::rename(&path, &aside).unwrap();
+        if is_exchanged {
+            std::fs::copy(&aside, &path).unwrap();
+        }
+        wait_until(|| {
+            api.clock.advance_ms(600);
+            loading.events().iter().any(|event| matches!(event, Event::Blind(_)))
+        })
+        .await;
+        api.clock.advance_ms(1_100);
+        assert!(api.state.window.current().is_none());
+        std::fs::rename(&aside, &path).unwrap();
+        wait_until(|| {
+            api.clock.advance_ms(600);
+            loading.events().contains(&Event::Sighted)
+        })
+        .await;
+        loading.loader.stop(PATIENCE).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_file_that_is_cut_short_is_a_failed_load_and_not_the_end_of_the_process() {
+    let Some(mut api) = Api::over_fixture() else { return };
+    api.migrate();
+    api.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    let gate = Gate::default();
+    let mut loading = Loading::start_over(&api, rules(0, 0), |source| gate.before(source));
+    gate.let_through(4);
+    wait_until(|| gate.waiting()).await;
+    let file = std::fs::OpenOptions::new().write(true).open(path_of(&api)).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 3).unwrap();
+    gate.open();
+    wait_until(|| {
+        api.clock.advance_ms(500);
+        loading.events().iter().any(|event| matches!(event, Event::Failed | Event::Settled))
+    })
+    .await;
+    assert!(loading.deaths.try_recv().is_err(), "it lives");
+    loading.loader.stop(PATIENCE).await;
+}
+
+/// Decision 13: the process ends in order whatever is being loaded.
+#[test]
+fn a_process_that_is_told_to_stop_while_it_loads_ends_in_order() {
+    let Some(fixture) = crate::support::data_file("e2e-fixture.db") else { return };
+    let config =
+        json!({ "packetStore": { "hotStartupHours": 1 }, "db": { "load": { "chunkSize": 1 } } });
+    let mut process = Process::prepare(&config);
+    std::fs::create_dir_all(process.database().parent().unwrap()).unwrap();
+    std::fs::copy(fixture, process.database()).unwrap();
+    process.start();
+    assert_eq!(process.stop(), Some(0), "{}", process.log());
+    assert!(!process.log().contains("ERROR"), "{}", process.log());
+    process.start();
+    let store = wait_for(|| {
+        let store = process.get("/api/perf")["packetStore"].clone();
+        (store["backgroundLoadComplete"] == true).then_some(store)
+    });
+    let store = store.expect("it did not load");
+    assert_eq!(store["loadCoverageRatio"], 1.0);
+    let log = process.log();
+    assert!(log.contains("the hot window is in memory"), "003-09: {log}");
+    assert_eq!(process.stop(), Some(0));
+}
