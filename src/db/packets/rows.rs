@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, OptionalExtension, Row};
-use serde::de::IgnoredAny;
 
 use crate::db::error::{DbError, Doing};
 use crate::db::reader::{Reader, integer, real, text};
+use crate::store::hop_count;
 
 /// One packet and all who heard it. Empty texts are `None`.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,8 +74,7 @@ pub struct Observation {
 impl Observation {
     /// Returns the number of hops, 0 if the path is no JSON array.
     pub fn hop_count(&self) -> usize {
-        let path = self.path_json.as_deref().unwrap_or("[]");
-        serde_json::from_str::<Vec<IgnoredAny>>(path).map_or(0, |hops| hops.len())
+        hop_count(self.path_json.as_deref())
     }
 
     fn key(&self) -> (Option<i64>, &str) {
