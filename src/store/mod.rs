@@ -28,7 +28,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 pub use record::{Record, Seen, hop_count};
-pub use select::{Outline, SeenOutline, Wanted, WantedChannel};
+pub use select::{Covers, Outline, SeenOutline, Wanted, WantedChannel};
 
 use names::{Interner, NONE, Names};
 use segment::{ROWS_MAX, Row, Segment};

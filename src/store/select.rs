@@ -7,6 +7,7 @@ use super::moment::Moment;
 use super::names::{NONE, Names};
 use super::segment::{Rest, Row, Segment, hash_of};
 use super::{Floor, Snapshot, find};
+use crate::clock::parse_utc_ms;
 
 /// What a list is filtered by, names resolved. `None` filters nothing.
 #[derive(Clone, Debug, Default)]
@@ -64,6 +65,17 @@ pub struct SeenOutline {
     pub observer_idx: Option<i64>,
     /// Unix seconds.
     pub timestamp_s: i64,
+}
+
+/// What a snapshot can answer for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Covers {
+    /// Any query.
+    Everything,
+    /// All that was heard since; but a text that is no time may be later, however old it is.
+    Likely,
+    /// Something may be missing.
+    Nothing,
 }
 
 /// [`Wanted`] with the numbers of its names.
@@ -171,14 +183,19 @@ fn is_in_channel(row: &Row, [names, said, said_hash_hex]: &[Vec<u32>; 3]) -> boo
 }
 
 impl Snapshot {
-    /// Whether it can answer at all, and for everything: no row is odd and none is missing.
-    pub fn is_everything(&self) -> bool {
-        self.floor == Floor::Everything && !self.has_odd_rows()
-    }
-
-    /// Whether a row holds what columns cannot say.
-    pub fn has_odd_rows(&self) -> bool {
-        self.segments.iter().any(|segment| segment.odd_rows > 0)
+    /// Says whether it can answer for all that was first seen after `since`.
+    pub fn covers(&self, since: Option<&str>) -> Covers {
+        if self.segments.iter().any(|segment| segment.odd_rows > 0) {
+            return Covers::Nothing;
+        }
+        let reaches = |floor_s: i64| {
+            since.and_then(parse_utc_ms).is_some_and(|ms| ms.div_euclid(1000) >= floor_s)
+        };
+        match self.floor {
+            Floor::Everything => Covers::Everything,
+            Floor::Since(floor_s) if reaches(floor_s) => Covers::Likely,
+            _ => Covers::Nothing,
+        }
     }
 
     /// Returns the ids of all transmissions that match, ascending. `heard_by` must be sorted.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::web::Data;
+use arc_swap::ArcSwap;
 
 use super::error::ApiError;
 use super::fresh::Fresh;
@@ -23,6 +24,7 @@ use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
 use crate::perf::lag::LoopLag;
 use crate::perf::requests::RequestStats;
+use crate::store::{Floor, Snapshot};
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
@@ -83,6 +85,8 @@ pub struct AppState {
     pub requests: RequestStats,
     /// How late the main arbiter wakes.
     pub loop_lag: Arc<LoopLag>,
+    /// The RAM window over recent packets; of an empty one nothing is complete.
+    pub window: Arc<ArcSwap<Snapshot>>,
     /// The start page or `index.html`, made once.
     pub(super) pages: super::assets::Pages,
     ready: OnceLock<Ready>,
@@ -99,6 +103,7 @@ impl AppState {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             requests: RequestStats::new(clock.clone(), super::templates()),
             loop_lag: Arc::default(),
+            window: Arc::default(),
             config,
             rules,
             ready: OnceLock::new(),
@@ -132,6 +137,11 @@ impl AppState {
     pub fn ready(&self) -> Result<&Ready, ApiError> {
         let starting = || ApiError::busy("starting: the database is being opened");
         self.ready.get().ok_or_else(starting)
+    }
+
+    /// Returns the RAM window if lists may be answered from it.
+    pub fn current_window(&self) -> Option<Arc<Snapshot>> {
+        Some(self.window.load_full()).filter(|window| window.floor() != Floor::Nothing)
     }
 
     /// Runs a query.
