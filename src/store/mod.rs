@@ -1,21 +1,41 @@
 //! The RAM window over recent packets: which transmissions a list has, in what order, and how
-//! many, without touching the disk. Texts (frames, decoded JSON) stay in SQLite and are read for
-//! the rows of a page only, by id.
+//! many, without touching the disk. Texts (frames, decoded JSON, paths) stay in SQLite and are read
+//! for the rows of a page only, by id.
 //!
 //! The [`Store`] has one owner (decision 7), which puts [`Record`]s in as SQLite holds them and
 //! publishes immutable [`Snapshot`]s. A record is always whole: putting it again replaces it, so
 //! what is loaded, what arrives and what is repeated come in by the same door.
+//!
+//! Transmissions lie in segments of some hundred, sorted by id. A snapshot shares them; what is
+//! changed afterwards is copied first, a segment at a time. Within a segment a transmission has a
+//! row of fixed columns and packed bytes for its observations, so that a search is one pass over
+//! memory that lies side by side:
+//!
+//! - [`record`] what comes in; [`segment`] rows and packed bytes; [`names`] texts, each once
+//! - [`moment`] times that sort as their texts; [`packed`] numbers as bytes
+//! - [`select`] which transmissions a list has
 
 pub mod analytics;
 pub mod load;
+mod moment;
+mod names;
+mod packed;
 mod record;
+mod segment;
+mod select;
 pub mod shared;
+#[cfg(test)]
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
-pub use record::{ABSURD_S, Record, Seen, first_seen_s};
+pub use record::{ABSURD_S, Record, Seen, first_seen_s, hop_count};
+pub use select::{Covers, Outline, SeenOutline, Wanted, WantedChannel};
 pub use shared::Window;
+
+use names::{Interner, NONE, Names};
+use segment::{ROWS_MAX, Row, Segment};
 
 /// How far back a snapshot is complete, by [`Record::recency_s`]: every transmission of the
 /// database from there on is in it, with all its observations.
@@ -33,8 +53,13 @@ pub enum Floor {
 /// The window that its owner changes.
 #[derive(Debug, Default)]
 pub struct Store {
-    records: BTreeMap<i64, Arc<Record>>,
+    /// By id; none is empty.
+    segments: Vec<Arc<Segment>>,
+    segment_bytes: u64,
+    names: Interner,
     floor: Floor,
+    /// Reused from one record to the next.
+    packed: Vec<u8>,
 }
 
 impl Store {
@@ -45,28 +70,45 @@ impl Store {
 
     /// Puts a transmission in, or replaces it.
     pub fn put(&mut self, record: Record) {
-        self.records.insert(record.id, Arc::new(record));
+        let mut packed = std::mem::take(&mut self.packed);
+        // New names first: what old and new share is not forgotten in between.
+        let row = Row::pack(&record, &mut self.names, &mut packed);
+        self.remove(row.id);
+        let at = self.segment_for(row.id);
+        self.change(at, |segment, _| {
+            let index = segment.find(row.id).unwrap_or_else(|index| index);
+            segment.insert(index, row, &packed);
+        });
+        self.packed = packed;
+        self.packed.shrink_to(4096);
     }
 
     /// Takes a transmission out; says whether it was there.
     pub fn remove(&mut self, id: i64) -> bool {
-        self.records.remove(&id).is_some()
+        let Some((at, index)) = find(&self.segments, id) else { return false };
+        self.change(at, |segment, names| segment.remove(index, names));
+        if self.segments[at].rows.is_empty() {
+            self.drop_empty();
+        }
+        true
     }
 
     /// Whether a transmission is in it.
     pub fn contains(&self, id: i64) -> bool {
-        self.records.contains_key(&id)
+        find(&self.segments, id).is_some()
     }
 
     /// Transmissions in it.
     #[allow(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
-        self.records.len()
+        self.segments.iter().map(|segment| segment.rows.len()).sum()
     }
 
-    /// Bytes of all that it holds, as the allocator gave them out, within a tenth.
+    /// Bytes of all that it holds, as the allocator gave them out, within a tenth. What was changed
+    /// since a snapshot was published is held once more as long as that snapshot lives.
     pub fn bytes(&self) -> u64 {
-        self.records.values().map(|record| 100 * (1 + record.seen.len() as u64)).sum()
+        let list = self.segments.capacity() * size_of::<Arc<Segment>>();
+        self.segment_bytes + self.names.bytes() + (list + self.packed.capacity()) as u64
     }
 
     /// Says how far back it is complete.
@@ -79,39 +121,143 @@ impl Store {
         self.floor
     }
 
-    /// Takes out all that was last heard before `floor_s` (Unix seconds), which becomes the floor;
-    /// returns how many.
+    /// Takes out all that was last heard before `floor_s` (Unix seconds); returns how many. The
+    /// floor rises with it; where nothing was complete, nothing becomes so.
     pub fn evict_before(&mut self, floor_s: i64) -> usize {
-        let before = self.records.len();
-        self.records.retain(|_, record| record.recency_s() >= floor_s);
-        if self.records.len() < before {
-            self.floor = Floor::Since(floor_s);
+        let mut evicted = 0;
+        for at in 0..self.segments.len() {
+            if self.segments[at].oldest_s < floor_s {
+                self.change(at, |segment, names| evicted += segment.evict_before(floor_s, names));
+            }
         }
-        before - self.records.len()
+        self.drop_empty();
+        if evicted > 0 {
+            self.floor = match self.floor {
+                Floor::Nothing => Floor::Nothing,
+                Floor::Since(before_s) => Floor::Since(before_s.max(floor_s)),
+                Floor::Everything => Floor::Since(floor_s),
+            };
+        }
+        evicted
     }
 
     /// Takes out what was last heard longest ago until at most `bytes_max` are held; returns how
     /// many. The floor moves with it.
     pub fn shrink_to(&mut self, bytes_max: u64) -> usize {
-        let before = self.records.len();
-        while self.bytes() > bytes_max {
-            let oldest = self.records.values().map(|record| record.recency_s()).min();
-            let Some(oldest) = oldest else { break };
-            self.evict_before(oldest.saturating_add(1));
+        let mut evicted = 0;
+        while self.bytes() > bytes_max && !self.segments.is_empty() {
+            let age_s = self.age_of(self.bytes() - bytes_max);
+            if age_s == i64::MAX {
+                return evicted + self.clear();
+            }
+            evicted += self.evict_before(age_s + 1);
         }
-        before - self.records.len()
+        evicted
+    }
+
+    /// Takes everything out; returns how many. Nothing is complete then.
+    pub fn clear(&mut self) -> usize {
+        let rows = self.segments.iter().map(|segment| segment.rows.len()).sum();
+        *self = Self::default();
+        rows
+    }
+
+    /// Returns the time before which rows of so many bytes were last heard.
+    fn age_of(&self, bytes: u64) -> i64 {
+        let rows = self.segments.iter().flat_map(|segment| &segment.rows);
+        let mut ages: Vec<(i64, u64)> = rows.map(|row| (row.recency_s, row.bytes())).collect();
+        ages.sort_unstable();
+        let mut freed = 0;
+        let enough = ages.iter().find(|(_, bytes_of_row)| {
+            freed += bytes_of_row;
+            freed >= bytes
+        });
+        enough.or(ages.last()).map_or(i64::MAX, |(recency_s, _)| *recency_s)
     }
 
     /// Makes what readers see.
     pub fn publish(&mut self) -> Arc<Snapshot> {
-        Arc::new(Snapshot { records: self.records.clone(), floor: self.floor, bytes: self.bytes() })
+        for segment in &mut self.segments {
+            // What no snapshot shares has changed.
+            let Some(segment) = Arc::get_mut(segment) else { continue };
+            self.segment_bytes -= segment.bytes();
+            segment.trim();
+            self.segment_bytes += segment.bytes();
+        }
+        Arc::new(Snapshot {
+            segments: self.segments.clone(),
+            names: Arc::clone(self.names.names()),
+            floor: self.floor,
+            bytes: self.bytes(),
+        })
     }
+
+    fn drop_empty(&mut self) {
+        let bytes_of = |segment: &Arc<Segment>| match segment.rows.is_empty() {
+            true => segment.bytes(),
+            false => 0,
+        };
+        self.segment_bytes -= self.segments.iter().map(bytes_of).sum::<u64>();
+        self.segments.retain(|segment| !segment.rows.is_empty());
+        if self.segments.is_empty() {
+            self.segments = Vec::new();
+        }
+    }
+
+    /// Returns the segment in which an id belongs, with room for it.
+    fn segment_for(&mut self, id: i64) -> usize {
+        let at = place(&self.segments, id).saturating_sub(1);
+        let Some(segment) = self.segments.get(at) else {
+            return self.add_segment(0, Segment::default());
+        };
+        if segment.rows.len() < ROWS_MAX {
+            return at;
+        }
+        let (first, last) = (segment.rows.first(), segment.rows.last());
+        if at + 1 == self.segments.len() && last.is_some_and(|row| row.id < id) {
+            return self.add_segment(at + 1, Segment::default());
+        }
+        if first.is_some_and(|row| row.id > id) {
+            return self.add_segment(at, Segment::default());
+        }
+        let mut upper = None;
+        self.change(at, |segment, _| upper = Some(segment.split()));
+        let at_upper = self.add_segment(at + 1, upper.unwrap_or_default());
+        let is_upper = self.segments[at_upper].rows.first().is_some_and(|row| row.id <= id);
+        if is_upper { at_upper } else { at }
+    }
+
+    fn add_segment(&mut self, at: usize, segment: Segment) -> usize {
+        self.segment_bytes += segment.bytes();
+        self.segments.insert(at, Arc::new(segment));
+        at
+    }
+
+    /// Changes a segment, or a copy of it if a snapshot has it too.
+    fn change(&mut self, at: usize, change: impl FnOnce(&mut Segment, &mut Interner)) {
+        self.segment_bytes -= self.segments[at].bytes();
+        let segment = Arc::make_mut(&mut self.segments[at]);
+        change(segment, &mut self.names);
+        self.segment_bytes += segment.bytes();
+    }
+}
+
+/// Returns how many segments begin at or before an id.
+fn place(segments: &[Arc<Segment>], id: i64) -> usize {
+    segments.partition_point(|segment| segment.rows.first().is_none_or(|row| row.id <= id))
+}
+
+/// Returns the segment and the row of an id.
+fn find(segments: &[Arc<Segment>], id: i64) -> Option<(usize, usize)> {
+    let at = place(segments, id).checked_sub(1)?;
+    Some((at, segments[at].find(id).ok()?))
 }
 
 /// A window that does not change any more.
 #[derive(Debug, Default)]
 pub struct Snapshot {
-    records: BTreeMap<i64, Arc<Record>>,
+    segments: Vec<Arc<Segment>>,
+    names: Arc<Names>,
     floor: Floor,
     bytes: u64,
 }
@@ -119,12 +265,12 @@ pub struct Snapshot {
 impl Snapshot {
     /// Transmissions in it.
     pub fn transmissions(&self) -> usize {
-        self.records.len()
+        self.segments.iter().map(|segment| segment.rows.len()).sum()
     }
 
     /// Observations in it.
     pub fn observations(&self) -> usize {
-        self.records.values().map(|record| record.seen.len()).sum()
+        self.segments.iter().map(|segment| segment.observations).sum()
     }
 
     /// How far back it is complete.
@@ -137,10 +283,29 @@ impl Snapshot {
         self.bytes
     }
 
-    /// Distinct hashes, observers, nodes (senders and relays), senders of adverts: for
-    /// `/api/perf`.
+    /// Counts, in one pass, distinct hashes, observers, nodes (senders and relays) and senders of
+    /// adverts: for `/api/perf`.
     pub fn index_sizes(&self) -> IndexSizes {
-        IndexSizes::default()
+        let (mut observers, mut nodes, mut senders) =
+            (HashSet::new(), HashSet::new(), HashSet::new());
+        for (segment, row) in self.rows() {
+            let mut rest = segment.rest(row);
+            nodes.extend(rest.relays());
+            observers.extend(rest.observers().flatten());
+            senders.extend(Some(row.sender).filter(|sender| *sender != NONE));
+        }
+        nodes.extend(&senders);
+        IndexSizes {
+            hashes: self.transmissions(),
+            observers: observers.len(),
+            nodes: nodes.len(),
+            senders: senders.len(),
+        }
+    }
+
+    /// All rows by id, ascending.
+    fn rows(&self) -> impl Iterator<Item = (&Segment, &Row)> {
+        self.segments.iter().flat_map(|segment| segment.rows.iter().map(|row| (&**segment, row)))
     }
 }
 

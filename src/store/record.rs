@@ -1,5 +1,7 @@
 //! One transmission as the window takes it in.
 
+use serde::de::IgnoredAny;
+
 use crate::clock;
 
 /// A transmission with all its observations, as SQLite holds them now. Only what decides which
@@ -18,12 +20,21 @@ pub struct Record {
     pub route_type: Option<i64>,
     /// As stored.
     pub payload_type: Option<i64>,
-    /// The public key of an advert, lower case.
+    /// The public key of an advert: `from_pubkey` as stored, or where that is NULL as the JSON
+    /// says, in lower case.
     pub sender: Option<String>,
-    /// A group text's channel as stored in `channel_hash`, or as its JSON says.
+    /// Whether the sender is the JSON's.
+    pub is_sender_said: bool,
+    /// A group text's channel as stored in `channel_hash`, or where that is NULL as its JSON says.
     pub channel: Option<String>,
-    /// A group text's channel hash byte in hex, as its JSON says.
+    /// Whether the channel is the JSON's.
+    pub is_channel_said: bool,
+    /// A group text's channel hash byte in hex, as its JSON says; only where `channel_hash` is
+    /// NULL.
     pub channel_hash_hex: Option<String>,
+    /// Whether the row holds something that this cannot say (a BLOB where a text belongs, a
+    /// reception without a time): a window with such a row answers nothing.
+    pub is_odd: bool,
     /// Observations by id.
     pub seen: Vec<Seen>,
 }
@@ -39,7 +50,7 @@ pub struct Seen {
     pub timestamp_s: i64,
     /// As stored.
     pub path_json: Option<String>,
-    /// Public keys that the resolved path names, lower case.
+    /// Public keys that the resolved path names, as stored.
     pub relays: Vec<String>,
 }
 
@@ -62,4 +73,30 @@ impl Record {
         let newest = self.seen.iter().map(|seen| seen.timestamp_s).max().unwrap_or(i64::MIN);
         first_seen_s(&self.first_seen).max(self.last_seen_s).max(newest).min(ABSURD_S)
     }
+
+    /// Returns the observation that stands for it in lists: the one with the most hops, of these
+    /// the latest.
+    pub(super) fn best(&self) -> Option<&Seen> {
+        let rank = |seen: &&Seen| (hop_count(seen.path_json.as_deref()), seen.timestamp_s, seen.id);
+        self.seen.iter().max_by_key(rank)
+    }
+
+    /// Whether the same observer reported the same path more than once.
+    pub(super) fn has_duplicates(&self) -> bool {
+        let mut keys: Vec<(Option<i64>, &str)> = self.seen.iter().map(Seen::key).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|pair| pair[0] == pair[1])
+    }
+}
+
+impl Seen {
+    fn key(&self) -> (Option<i64>, &str) {
+        (self.observer_idx, self.path_json.as_deref().unwrap_or(""))
+    }
+}
+
+/// Returns the number of hops of a stored path, 0 if it is no JSON array.
+pub fn hop_count(path_json: Option<&str>) -> usize {
+    let path = path_json.unwrap_or("[]");
+    serde_json::from_str::<Vec<IgnoredAny>>(path).map_or(0, |hops| hops.len())
 }

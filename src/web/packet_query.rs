@@ -3,9 +3,10 @@
 use super::error::ApiError;
 use super::params::Params;
 use crate::config::{Config, GeoFilter};
-use crate::db::packets::{self, Filter, Page, Slice, Span};
+use crate::db::packets::{self, Filter, OfNodes, Page, Slice, Span};
 use crate::db::{DbError, Reader};
 use crate::ingest::geo;
+use crate::store::{Covers, Snapshot};
 
 const LIMIT_DEFAULT: usize = 50;
 
@@ -77,22 +78,50 @@ impl PacketQuery {
     ///
     /// # Errors
     /// As the lists of [`packets`].
-    pub fn find(mut self, reader: &Reader) -> Result<Page, DbError> {
+    pub fn find(&self, reader: &Reader) -> Result<Page, DbError> {
         if let View::OfNodes(nodes) = &self.view {
-            return packets::list_of_nodes(reader, nodes, self.filter.span, self.slice);
+            return packets::list_of_nodes(reader, nodes, self.filter.span.clone(), self.slice);
         }
+        let filter = self.named_filter(reader)?;
+        match self.view {
+            View::Grouped => packets::list_grouped(reader, &filter, self.slice),
+            _ => packets::list(reader, &filter, self.slice),
+        }
+    }
+
+    /// Whether the RAM window is worth asking.
+    pub fn is_covered_by(&self, window: &Snapshot) -> bool {
+        window.covers(self.filter.span.since.as_deref()) != Covers::Nothing
+    }
+
+    /// As [`Self::find`], from the RAM window; `None` where that may lack something.
+    ///
+    /// # Errors
+    /// As [`Self::find`].
+    pub fn find_in(&self, window: &Snapshot, reader: &Reader) -> Result<Option<Page>, DbError> {
+        if let View::OfNodes(nodes) = &self.view {
+            let asked = OfNodes { nodes, span: self.filter.span.clone() };
+            return packets::list_of_nodes_in(window, reader, asked, self.slice);
+        }
+        let filter = self.named_filter(reader)?;
+        match self.view {
+            View::Grouped => packets::list_grouped_in(window, reader, &filter, self.slice),
+            _ => packets::list_in(window, reader, &filter, self.slice),
+        }
+    }
+
+    /// Looks up the node and who is inside the area.
+    fn named_filter(&self, reader: &Reader) -> Result<Filter, DbError> {
+        let mut filter = self.filter.clone();
         if let Some(node) = &self.node {
-            self.filter.node = Some(packets::resolve_node(reader, node)?);
+            filter.node = Some(packets::resolve_node(reader, node)?);
         }
         if let Some(area) = &self.area {
             let keys =
                 packets::public_keys_within(reader, |lat, lon| geo::is_inside(area, lat, lon))?;
-            self.filter.senders = Some(keys).filter(|keys| !keys.is_empty());
+            filter.senders = Some(keys).filter(|keys| !keys.is_empty());
         }
-        match self.view {
-            View::Grouped => packets::list_grouped(reader, &self.filter, self.slice),
-            _ => packets::list(reader, &self.filter, self.slice),
-        }
+        Ok(filter)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `/api/packets`: lists, times, one packet, receptions by hash.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use actix_web::web::{Json, Path};
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,9 @@ use super::packet_query::{PacketQuery, View};
 use super::packet_rows::{GroupedRow, ObservationRow, PlainRow, ReceptionRow, hops};
 use super::params::Params;
 use super::state::State;
-use crate::db::packets::{self, Depth, Found, Transmission};
+use crate::db::packets::{self, Depth, Found, Page, Slice, Transmission};
 use crate::db::{DbError, Reader};
+use crate::store::Snapshot;
 
 /// More times than this are not listed at once.
 const TIMES_MAX: usize = 1_000_000;
@@ -84,36 +86,74 @@ pub enum PacketLists<'p> {
 )]
 pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let query = PacketQuery::read(&params, &state.config)?;
-    let make = async || make_list(&state, query).await;
+    let make = async || make_list(&state, Arc::new(query)).await;
     state.ready_lists.get(&state.window, &params, make).await
 }
 
-async fn make_list(state: &State, query: PacketQuery) -> Result<JsonBody, ApiError> {
-    let list = match query.may_scan() {
-        true => state.ask_scan(move |reader| write_list(reader, query)).await?,
-        false => state.ask(move |reader| write_list(reader, query)).await?,
+async fn make_list(state: &State, query: Arc<PacketQuery>) -> Result<JsonBody, ApiError> {
+    let list = match list_from_window(state, &query).await? {
+        Some(list) => list,
+        None if query.may_scan() => {
+            state.ask_scan(move |reader| write_list(reader, &query)).await?
+        }
+        None => state.ask(move |reader| write_list(reader, &query)).await?,
     };
     list.ok_or_else(|| ApiError::answer_too_large(LIST_BYTES_MAX))
 }
 
-/// Writes row by row on the reader's thread; `None` if it is more than may be written.
-fn write_list(reader: &Reader, query: PacketQuery) -> Result<Option<JsonBody>, DbError> {
-    let (view, slice) = (query.view.clone(), query.slice);
+/// A list, or that it is more than may be written.
+type Written = Option<JsonBody>;
+
+/// Lists from the RAM window; `None` where that may lack something.
+async fn list_from_window(
+    state: &State,
+    query: &Arc<PacketQuery>,
+) -> Result<Option<Written>, ApiError> {
+    let window = state.current_window().filter(|window| query.is_covered_by(window));
+    let Some(window) = window else { return Ok(None) };
+    state.window.count_query();
+    let query = Arc::clone(query);
+    state.ask(move |reader| write_list_in(&window, reader, &query)).await
+}
+
+/// Writes row by row on the reader's thread.
+fn write_list(reader: &Reader, query: &PacketQuery) -> Result<Written, DbError> {
     let page = query.find(reader)?;
-    let depth = match view {
+    let mut body = ListBody::new(LIST_BYTES_MAX);
+    page.visit(reader, depth(query), |packet| add_row(&mut body, query, packet))?;
+    Ok(end_list(body, query, &page))
+}
+
+fn write_list_in(
+    window: &Snapshot,
+    reader: &Reader,
+    query: &PacketQuery,
+) -> Result<Option<Written>, DbError> {
+    let Some(page) = query.find_in(window, reader)? else { return Ok(None) };
+    let mut body = ListBody::new(LIST_BYTES_MAX);
+    let source = (reader, depth(query));
+    let is_there = page.visit_in(window, source, |packet| add_row(&mut body, query, packet))?;
+    Ok(is_there.then(|| end_list(body, query, &page)))
+}
+
+fn depth(query: &PacketQuery) -> Depth {
+    match query.view {
         View::Plain { is_expanded: true } => Depth::All,
         _ => Depth::Best,
-    };
-    let mut body = ListBody::new(LIST_BYTES_MAX);
-    page.visit(reader, depth, |packet| match view {
+    }
+}
+
+fn add_row(body: &mut ListBody, query: &PacketQuery, packet: &Transmission) -> bool {
+    match query.view {
         View::Grouped => body.add(&GroupedRow::of(packet)),
         View::Plain { is_expanded } => body.add(&PlainRow::of(packet, is_expanded)),
         View::OfNodes(_) => body.add(&PlainRow::of(packet, false)),
-    })?;
-    Ok(body.end(&format!(
-        r#"],"total":{},"limit":{},"offset":{}}}"#,
-        page.total, slice.limit, slice.offset
-    )))
+    }
+}
+
+fn end_list(body: ListBody, query: &PacketQuery, page: &Page) -> Written {
+    let Slice { limit, offset, .. } = query.slice;
+    body.end(&format!(r#"],"total":{},"limit":{limit},"offset":{offset}}}"#, page.total))
 }
 
 /// Lists the times at which packets were first seen, ascending.

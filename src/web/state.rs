@@ -28,7 +28,7 @@ use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
 use crate::perf::lag::LoopLag;
 use crate::perf::requests::RequestStats;
-use crate::store::Window;
+use crate::store::{Floor, Snapshot, Window};
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
@@ -164,6 +164,11 @@ impl AppState {
     pub fn ready(&self) -> Result<&Ready, ApiError> {
         let starting = || ApiError::busy("starting: the database is being opened");
         self.ready.get().ok_or_else(starting)
+    }
+
+    /// Returns the RAM window if lists may be answered from it.
+    pub fn current_window(&self) -> Option<Arc<Snapshot>> {
+        self.window.current().filter(|window| window.floor() != Floor::Nothing)
     }
 
     /// Runs a query.

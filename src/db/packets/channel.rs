@@ -3,33 +3,45 @@
 //! `channel_hash` is the decoded channel's name, or `enc_XX` (the channel's hash byte in hex) of a
 //! text that could not be decrypted. Where it is not filled in yet, the JSON decides.
 
-use serde::Serialize;
-
 use super::matching::json_list;
 use crate::db::error::DbError;
 use crate::db::reader::Reader;
+use crate::store::WantedChannel;
 
 const JSON: &str = "CASE WHEN json_valid(decoded_json) THEN decoded_json END";
 
-/// Returns the ids of the group texts of a channel; `enc_XX` also names the decrypted texts with
-/// that hash byte.
+/// Returns the ids of the group texts of a channel.
 pub(super) fn ids_in_channel(reader: &Reader, channel: &str) -> Result<Vec<i64>, DbError> {
-    let Some(hash_hex) = channel.strip_prefix("enc_") else {
-        // The built-in channel had a lower-case name once.
-        let is_public = channel.eq_ignore_ascii_case("public");
-        let names = if is_public { vec!["Public", "public"] } else { vec![channel] };
-        let mut found = ids_named(reader, &names)?;
-        found.extend(ids_not_filled_in(reader, "channel", &names)?);
-        return Ok(found);
-    };
-    let mut names = names_with_hash(reader, hash_hex)?;
-    names.push(channel.to_owned());
-    let mut found = ids_named(reader, &names)?;
-    found.extend(ids_not_filled_in(reader, "channelHashHex", &[hash_hex])?);
+    let wanted = resolve(reader, channel)?;
+    let mut found = ids_named(reader, &wanted.names)?;
+    if !wanted.said.is_empty() {
+        found.extend(ids_not_filled_in(reader, "channel", &wanted.said)?);
+    }
+    if let Some(hash_hex) = wanted.said_hash_hex {
+        found.extend(ids_not_filled_in(reader, "channelHashHex", &[hash_hex])?);
+    }
     Ok(found)
 }
 
-fn ids_named<N: Serialize>(reader: &Reader, names: &[N]) -> Result<Vec<i64>, DbError> {
+/// Returns what the texts of a channel are known by; `enc_XX` also names the decrypted texts with
+/// that hash byte.
+pub(super) fn resolve(reader: &Reader, channel: &str) -> Result<WantedChannel, DbError> {
+    let is_filled_in = reader.is_migrated("channel_hash_v1")?;
+    if let Some(hash_hex) = channel.strip_prefix("enc_") {
+        let mut names = names_with_hash(reader, hash_hex)?;
+        names.push(channel.to_owned());
+        let said_hash_hex = (!is_filled_in).then(|| hash_hex.to_owned());
+        return Ok(WantedChannel { names, said_hash_hex, ..WantedChannel::default() });
+    }
+    // The built-in channel had a lower-case name once.
+    let is_public = channel.eq_ignore_ascii_case("public");
+    let names = if is_public { vec!["Public", "public"] } else { vec![channel] };
+    let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+    let said = if is_filled_in { Vec::new() } else { names.clone() };
+    Ok(WantedChannel { names, said, said_hash_hex: None })
+}
+
+fn ids_named(reader: &Reader, names: &[String]) -> Result<Vec<i64>, DbError> {
     let by = indexed_by(reader)?;
     let sql = format!(
         "SELECT id FROM transmissions {by} WHERE payload_type = 5 \
@@ -44,10 +56,7 @@ fn indexed_by(reader: &Reader) -> Result<&'static str, DbError> {
     Ok(if has_index { "INDEXED BY idx_tx_channel_hash" } else { "" })
 }
 
-fn ids_not_filled_in(reader: &Reader, key: &str, names: &[&str]) -> Result<Vec<i64>, DbError> {
-    if reader.is_migrated("channel_hash_v1")? {
-        return Ok(Vec::new());
-    }
+fn ids_not_filled_in(reader: &Reader, key: &str, names: &[String]) -> Result<Vec<i64>, DbError> {
     let sql = format!(
         "SELECT id FROM transmissions {} WHERE payload_type = 5 AND channel_hash IS NULL \
          AND {JSON} ->> '$.{key}' IN (SELECT value FROM json_each(?1))",

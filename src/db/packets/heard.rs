@@ -9,6 +9,9 @@ use super::matching::json_list;
 use crate::db::error::{DbError, Doing};
 use crate::db::reader::Reader;
 
+/// The migration after which the JSON of adverts is not looked at any more.
+pub(super) const SENDERS_FILLED_IN: &str = "backfill_from_pubkey_v1";
+
 /// Above this many, receptions are not looked up one by one.
 const LOOKUPS_MAX: usize = 5_000;
 
@@ -87,7 +90,7 @@ fn has_few(reader: &Reader, observers: &str) -> Result<bool, DbError> {
 /// `from_pubkey` is not filled in yet, the JSON decides.
 pub(super) fn sent_by_sql(reader: &Reader) -> Result<&'static str, DbError> {
     // `+`: few rows have the key, a fifth of all are adverts.
-    if reader.is_migrated("backfill_from_pubkey_v1")? {
+    if reader.is_migrated(SENDERS_FILLED_IN)? {
         return Ok("SELECT id FROM transmissions WHERE +payload_type = 4 \
                    AND from_pubkey IN (SELECT value FROM json_each(?))");
     }

@@ -20,6 +20,7 @@ mod outline;
 mod page;
 mod records;
 mod rows;
+mod window;
 
 pub use detail::{Found, find, observations_of};
 pub use filter::{Filter, Span};
@@ -31,6 +32,7 @@ pub use outline::{ids_after, look, outline};
 pub use page::{Page, Slice, list, list_of_nodes, times_since};
 pub use records::records;
 pub use rows::{Depth, Observation, ObserverName, Transmission};
+pub use window::{OfNodes, list_grouped_in, list_in, list_of_nodes_in};
 
 use super::error::DbError;
 use super::reader::Reader;

@@ -6,6 +6,7 @@ use super::matching::{blank_ids, matching_ids};
 use super::rows::{Depth, Loader, Transmission};
 use crate::db::error::DbError;
 use crate::db::reader::Reader;
+use crate::store::Snapshot;
 
 /// Deeper pages than this are cut from the list of all ids: stepping over rows reads them.
 const STEPPED_OVER_MAX: usize = 1_000;
@@ -50,6 +51,34 @@ impl Page {
             }
         }
         Ok(())
+    }
+
+    /// As [`Self::visit`], for a page of the RAM window: what that knows of receptions is not read.
+    /// `false` if the database does not have what the window names: then the page is not its
+    /// answer.
+    ///
+    /// # Errors
+    /// As [`Self::visit`].
+    pub fn visit_in(
+        &self,
+        window: &Snapshot,
+        source: (&Reader, Depth),
+        mut show: impl FnMut(&Transmission) -> bool,
+    ) -> Result<bool, DbError> {
+        let (reader, depth) = source;
+        let mut loader = Loader::new(reader)?;
+        for &id in &self.ids {
+            let outline = if depth == Depth::Best { window.outline(id) } else { None };
+            let packet = match outline {
+                Some(outline) => loader.load_outlined(id, outline)?,
+                None => loader.load_to(id, depth)?,
+            };
+            let Some(packet) = packet else { return Ok(false) };
+            if !show(&packet) {
+                break;
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -109,7 +138,7 @@ fn list_all(reader: &Reader, slice: Slice) -> Result<Page, DbError> {
     Ok(Page { ids, total: usize::try_from(total).unwrap_or(0).saturating_sub(blank.len()) })
 }
 
-fn page_of(mut ids: Vec<i64>, slice: Slice) -> Page {
+pub(super) fn page_of(mut ids: Vec<i64>, slice: Slice) -> Page {
     let total = ids.len();
     if !slice.is_ascending {
         ids.reverse();

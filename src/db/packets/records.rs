@@ -1,13 +1,24 @@
 //! Transmissions as the RAM window takes them in.
 
+use std::collections::HashSet;
+
+use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::db::error::{DbError, Doing};
 use crate::db::reader::{Reader, integer, text};
 use crate::store::{Record, Seen};
 
+/// What the JSON says is computed by the expressions that lists use (see [`super::heard`] and
+/// [`super::channel`]): the window must agree with them to the letter.
 const TRANSMISSION: &str = "SELECT id, hash, first_seen, last_seen, route_type, payload_type, \
-     from_pubkey, channel_hash, CASE WHEN json_valid(decoded_json) THEN decoded_json END \
+     from_pubkey, channel_hash, \
+     CASE WHEN payload_type = 4 AND from_pubkey IS NULL THEN \
+       lower(CASE WHEN json_valid(decoded_json) THEN decoded_json END ->> '$.pubKey') END, \
+     CASE WHEN payload_type = 5 AND channel_hash IS NULL THEN \
+       CASE WHEN json_valid(decoded_json) THEN decoded_json END ->> '$.channel' END, \
+     CASE WHEN payload_type = 5 AND channel_hash IS NULL THEN \
+       CASE WHEN json_valid(decoded_json) THEN decoded_json END ->> '$.channelHashHex' END \
      FROM transmissions WHERE id = ?1";
 
 const OBSERVATIONS: &str = "SELECT id, observer_idx, timestamp, path_json, resolved_path \
@@ -25,8 +36,12 @@ pub fn records(reader: &Reader, ids: &[i64]) -> Result<Vec<Record>, DbError> {
         reader.check_deadline("read a packet")?;
         let record = transmission.query_row([id], record_of).optional();
         let Some(mut record) = record.doing("read a packet")? else { continue };
-        let seen = observations.query_map([id], seen_of).doing("read receptions")?;
-        record.seen = seen.collect::<rusqlite::Result<_>>().doing("read receptions")?;
+        let mut rows = observations.query([id]).doing("read receptions")?;
+        let mut relays = HashSet::new();
+        while let Some(row) = rows.next().doing("read receptions")? {
+            record.is_odd |= !matches!(row.get_ref(2), Ok(ValueRef::Integer(_)));
+            record.seen.push(seen_of(row, &mut relays).doing("read receptions")?);
+        }
         found.push(record);
     }
     Ok(found)
@@ -34,33 +49,67 @@ pub fn records(reader: &Reader, ids: &[i64]) -> Result<Vec<Record>, DbError> {
 
 fn record_of(row: &Row<'_>) -> rusqlite::Result<Record> {
     let payload_type = integer(row, 5)?;
-    let json: serde_json::Value =
-        text(row, 8)?.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-    let said = |key: &str| json.get(key).and_then(|value| value.as_str()).map(str::to_owned);
-    let sender = text(row, 6)?.or_else(|| said("pubKey")).map(|key| key.to_lowercase());
-    let channel = text(row, 7)?.or_else(|| said("channel"));
+    let (is_advert, is_group_text) = (payload_type == Some(4), payload_type == Some(5));
+    let is_null = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)? == ValueRef::Null);
+    let (is_sender_said, is_channel_said) = (is_null(6)?, is_null(7)?);
+    let sender = exact_text(row, if is_sender_said { 8 } else { 6 })?;
+    let channel = exact_text(row, if is_channel_said { 9 } else { 7 })?;
+    let (hash, first_seen) = (exact_text(row, 1)?, exact_text(row, 2)?);
     Ok(Record {
         id: row.get(0)?,
-        hash: text(row, 1)?.unwrap_or_default(),
-        first_seen: text(row, 2)?.unwrap_or_default(),
+        is_odd: hash.is_none() || first_seen.is_none(),
+        hash: hash.unwrap_or_default(),
+        first_seen: first_seen.unwrap_or_default(),
         last_seen_s: integer(row, 3)?.unwrap_or(0),
         route_type: integer(row, 4)?,
         payload_type,
-        sender: sender.filter(|_| payload_type == Some(4)),
-        channel: channel.filter(|_| payload_type == Some(5)),
-        channel_hash_hex: said("channelHashHex").filter(|_| payload_type == Some(5)),
+        sender: sender.filter(|_| is_advert),
+        is_sender_said: is_sender_said && is_advert,
+        channel: channel.filter(|_| is_group_text),
+        is_channel_said: is_channel_said && is_group_text,
+        channel_hash_hex: exact_text(row, 10)?,
         seen: Vec::new(),
     })
 }
 
-fn seen_of(row: &Row<'_>) -> rusqlite::Result<Seen> {
-    let relays: Option<Vec<Option<String>>> =
-        text(row, 4)?.and_then(|path| serde_json::from_str(&path).ok());
+/// Reads a text as it is; `None` if it is none or no UTF-8: no parameter equals that.
+fn exact_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        _ => None,
+    })
+}
+
+/// A key is listed with the first observation that names it.
+fn seen_of(row: &Row<'_>, known: &mut HashSet<Vec<u8>>) -> rusqlite::Result<Seen> {
+    let resolved_path = match row.get_ref(4)? {
+        ValueRef::Text(path) => path,
+        _ => &[],
+    };
+    let mut relays = Vec::new();
+    for key in quoted(resolved_path) {
+        if !known.contains(key) {
+            known.insert(key.to_vec());
+            relays.push(String::from_utf8_lossy(key).into_owned());
+        }
+    }
     Ok(Seen {
         id: row.get(0)?,
         observer_idx: integer(row, 1)?,
         timestamp_s: integer(row, 2)?.unwrap_or(0),
         path_json: text(row, 3)?,
-        relays: relays.unwrap_or_default().into_iter().flatten().collect(),
+        relays,
+    })
+}
+
+/// Returns everything between two quotes next to each other that consists of letters and digits.
+/// A list looks for `"key"` anywhere in the text, whatever that is: this finds the same.
+fn quoted(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut last_quote = None;
+    memchr::memchr_iter(b'"', text).filter_map(move |quote| {
+        let start = last_quote.replace(quote)? + 1;
+        let between = &text[start..quote];
+        let is_key = !between.is_empty() && between.iter().all(u8::is_ascii_alphanumeric);
+        is_key.then_some(between)
     })
 }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, OptionalExtension, Row};
-use serde::de::IgnoredAny;
 
 use crate::db::error::{DbError, Doing};
 use crate::db::reader::{Reader, integer, real, text};
+use crate::store::{Outline, SeenOutline, hop_count};
 
 /// One packet and all who heard it. Empty texts are `None`.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,8 +74,7 @@ pub struct Observation {
 impl Observation {
     /// Returns the number of hops, 0 if the path is no JSON array.
     pub fn hop_count(&self) -> usize {
-        let path = self.path_json.as_deref().unwrap_or("[]");
-        serde_json::from_str::<Vec<IgnoredAny>>(path).map_or(0, |hops| hops.len())
+        hop_count(self.path_json.as_deref())
     }
 
     fn key(&self) -> (Option<i64>, &str) {
@@ -89,6 +88,24 @@ impl Observation {
         self.score = self.score.or(other.score);
         self.raw_hex = self.raw_hex.take().or(other.raw_hex);
         self.resolved_path = self.resolved_path.take().or(other.resolved_path);
+    }
+}
+
+impl From<SeenOutline> for Observation {
+    fn from(seen: SeenOutline) -> Self {
+        Self {
+            id: seen.id,
+            observer_idx: seen.observer_idx,
+            observer: None,
+            direction: None,
+            snr: None,
+            rssi: None,
+            score: None,
+            path_json: None,
+            timestamp_s: seen.timestamp_s,
+            resolved_path: None,
+            raw_hex: None,
+        }
     }
 }
 
@@ -170,11 +187,36 @@ impl<'r> Loader<'r> {
             Depth::Best => self.load_best(id)?,
             Depth::All => merge_duplicates(read_all(&mut self.observations, id)?),
         };
+        self.name_observers(&mut transmission)?;
+        Ok(Some(transmission))
+    }
+
+    /// As [`Depth::Best`], where the receptions are known: only the one that stands for the packet
+    /// is read. `None` too if that does not exist.
+    pub(super) fn load_outlined(
+        &mut self,
+        id: i64,
+        outline: Outline,
+    ) -> Result<Option<Transmission>, DbError> {
+        self.reader.check_deadline("read a packet")?;
+        let row = self.transmission.query_row([id], transmission_of).optional();
+        let Some(mut transmission) = row.doing("read a packet")? else { return Ok(None) };
+        let best = self.observation.query_row([outline.best], observation_of).optional();
+        let Some(best) = best.doing("read a reception")? else { return Ok(None) };
+        transmission.observations = outline.seen.into_iter().map(Observation::from).collect();
+        let place = transmission.observations.iter_mut().find(|seen| seen.id == best.id);
+        let Some(place) = place else { return Ok(None) };
+        *place = best;
+        self.name_observers(&mut transmission)?;
+        Ok(Some(transmission))
+    }
+
+    fn name_observers(&mut self, transmission: &mut Transmission) -> Result<(), DbError> {
         for index in 0..transmission.observations.len() {
             let observer = transmission.observations[index].observer_idx;
             transmission.observations[index].observer = self.observer(observer)?;
         }
-        Ok(Some(transmission))
+        Ok(())
     }
 
     fn load_best(&mut self, id: i64) -> Result<Vec<Observation>, DbError> {

@@ -1,0 +1,143 @@
+//! Lists from the RAM window: it says which packets and in which order, the database says what
+//! names stand for.
+//!
+//! An answer of the window is the database's to the byte, or there is none: then the database is
+//! asked.
+
+use super::channel;
+use super::filter::{Filter, Span};
+use super::heard;
+use super::matching::span_sql;
+use super::page::{Page, Slice, page_of};
+use crate::db::error::DbError;
+use crate::db::reader::Reader;
+use crate::store::{Covers, Snapshot, Wanted};
+
+use rusqlite::params_from_iter;
+
+/// As [`super::list`]; `None` where the window may lack something.
+///
+/// # Errors
+/// Any failure of the database, and the deadline.
+pub fn list_in(
+    window: &Snapshot,
+    reader: &Reader,
+    filter: &Filter,
+    slice: Slice,
+) -> Result<Option<Page>, DbError> {
+    let Some(wanted) = resolve(window, reader, filter)? else { return Ok(None) };
+    Ok(Some(page_of(window.matching(&wanted), slice)))
+}
+
+/// As [`super::list_grouped`]; `None` where the window may lack something.
+///
+/// # Errors
+/// As [`list_in`].
+pub fn list_grouped_in(
+    window: &Snapshot,
+    reader: &Reader,
+    filter: &Filter,
+    slice: Slice,
+) -> Result<Option<Page>, DbError> {
+    let Some(wanted) = resolve(window, reader, filter)? else { return Ok(None) };
+    let (ids, total) = window.newest(&wanted, slice.offset, slice.limit);
+    Ok(Some(Page { ids, total }))
+}
+
+/// What [`super::list_of_nodes`] is asked.
+pub struct OfNodes<'n> {
+    /// Keys or names.
+    pub nodes: &'n [String],
+    /// By `first_seen`.
+    pub span: Span,
+}
+
+/// As [`super::list_of_nodes`]; `None` where the window may lack something.
+///
+/// # Errors
+/// As [`list_in`].
+pub fn list_of_nodes_in(
+    window: &Snapshot,
+    reader: &Reader,
+    asked: OfNodes<'_>,
+    slice: Slice,
+) -> Result<Option<Page>, DbError> {
+    if asked.nodes.is_empty() {
+        return Ok(Some(Page { ids: Vec::new(), total: 0 }));
+    }
+    let keys = asked.nodes.iter().map(|node| heard::resolve_node(reader, node));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let filter = Filter { span: asked.span, ..Filter::default() };
+    let Some(mut wanted) = resolve(window, reader, &filter)? else { return Ok(None) };
+    if !want_nodes(&mut wanted, reader, &keys)? {
+        return Ok(None);
+    }
+    Ok(Some(page_of(window.matching(&wanted), slice)))
+}
+
+/// Looks up what the filter names; `None` where the window may lack something.
+fn resolve(window: &Snapshot, reader: &Reader, filter: &Filter) -> Result<Option<Wanted>, DbError> {
+    let mut wanted = wanted_of(filter);
+    if !covers(window, reader, filter, &wanted)? {
+        return Ok(None);
+    }
+    if wanted.senders.is_some() {
+        wanted.is_sender_said = !reader.is_migrated(heard::SENDERS_FILLED_IN)?;
+    }
+    if let Some(channel) = &filter.channel {
+        wanted.channel = Some(channel::resolve(reader, channel)?);
+    }
+    if !filter.observers.is_empty() {
+        wanted.heard_by.push(heard::observers_named(reader, &filter.observers)?);
+    }
+    if !filter.regions.is_empty() {
+        wanted.heard_by.push(heard::observers_in(reader, &filter.regions)?);
+    }
+    wanted.heard_by.iter_mut().for_each(|observers| observers.sort_unstable());
+    match &filter.node {
+        Some(key) if !want_nodes(&mut wanted, reader, std::slice::from_ref(key))? => Ok(None),
+        _ => Ok(Some(wanted)),
+    }
+}
+
+fn wanted_of(filter: &Filter) -> Wanted {
+    let forms = |hash: &String| vec![hash.to_lowercase(), hash.to_uppercase()];
+    Wanted {
+        payload_type: filter.payload_type,
+        route_type: filter.route_type,
+        hashes: filter.hash.as_ref().map(forms),
+        since: filter.span.since.clone(),
+        until: filter.span.until.clone(),
+        is_inclusive: filter.span.is_inclusive,
+        senders: filter.senders.clone(),
+        ..Wanted::default()
+    }
+}
+
+/// `false` for what is no public key: the database looks for it anywhere in the stored paths.
+fn want_nodes(wanted: &mut Wanted, reader: &Reader, keys: &[String]) -> Result<bool, DbError> {
+    let is_key = |key: &String| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric());
+    wanted.is_sender_said = !reader.is_migrated(heard::SENDERS_FILLED_IN)?;
+    wanted.nodes = Some(keys.to_vec());
+    Ok(keys.iter().all(is_key))
+}
+
+/// Where only a part of the database is in the window, equal counts prove that nothing of the span
+/// is missing: texts that are no times sort anywhere, whenever they were heard.
+fn covers(
+    window: &Snapshot,
+    reader: &Reader,
+    filter: &Filter,
+    wanted: &Wanted,
+) -> Result<bool, DbError> {
+    match window.covers(wanted.since.as_deref()) {
+        Covers::Everything => Ok(true),
+        Covers::Nothing => Ok(false),
+        Covers::Likely => {
+            let (condition, ends) = span_sql(&filter.span);
+            let sql = format!("SELECT count(*) FROM transmissions WHERE {condition}");
+            let rows = reader.number(&sql, params_from_iter(ends))?;
+            Ok(usize::try_from(rows) == Ok(window.count_within(wanted)))
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Which transmissions a list has.
+//!
+//! Every list needs its exact total, so every row is looked at: fixed columns first, packed bytes
+//! only of what is left.
+
+use super::moment::Moment;
+use super::names::{NONE, Names};
+use super::segment::{Rest, Row, Segment, hash_of};
+use super::{Floor, Snapshot, find};
+use crate::clock::parse_utc_ms;
+
+/// What a list is filtered by, names resolved. `None` filters nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    /// Exactly this payload type.
+    pub payload_type: Option<i64>,
+    /// Exactly this route type.
+    pub route_type: Option<i64>,
+    /// One of these content hashes, byte for byte.
+    pub hashes: Option<Vec<String>>,
+    /// First seen later than this, as text.
+    pub since: Option<String>,
+    /// First seen earlier than this, as text.
+    pub until: Option<String>,
+    /// Whether `since` and `until` themselves match too.
+    pub is_inclusive: bool,
+    /// Adverts of these public keys.
+    pub senders: Option<Vec<String>>,
+    /// Whether what the JSON of an advert says counts where its column is NULL.
+    pub is_sender_said: bool,
+    /// Group texts of a channel.
+    pub channel: Option<WantedChannel>,
+    /// Heard by one observer (row id) of each of these sets.
+    pub heard_by: Vec<Vec<i64>>,
+    /// Sent (adverts) or relayed by one of these public keys.
+    pub nodes: Option<Vec<String>>,
+}
+
+/// The group texts of a channel.
+#[derive(Clone, Debug, Default)]
+pub struct WantedChannel {
+    /// As the column says.
+    pub names: Vec<String>,
+    /// Where the column is NULL: what the JSON says.
+    pub said: Vec<String>,
+    /// Where the column is NULL: the hash byte that the JSON says.
+    pub said_hash_hex: Option<String>,
+}
+
+/// A transmission's receptions without their texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outline {
+    /// Id of the observation that stands for it.
+    pub best: i64,
+    /// Latest first.
+    pub seen: Vec<SeenOutline>,
+}
+
+/// One reception of an [`Outline`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SeenOutline {
+    /// May be 0 or negative.
+    pub id: i64,
+    /// Row id of the observer.
+    pub observer_idx: Option<i64>,
+    /// Unix seconds.
+    pub timestamp_s: i64,
+}
+
+/// What a snapshot can answer for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Covers {
+    /// Any query.
+    Everything,
+    /// All that was heard since; but a text that is no time may be later, however old it is.
+    Likely,
+    /// Something may be missing.
+    Nothing,
+}
+
+/// [`Wanted`] with the numbers of its names.
+struct Search<'w> {
+    wanted: &'w Wanted,
+    names: &'w Names,
+    hashes: Option<Vec<(&'w str, Option<u64>)>>,
+    since: Option<Moment<'w>>,
+    until: Option<Moment<'w>>,
+    senders: Option<Vec<u32>>,
+    channel: Option<[Vec<u32>; 3]>,
+    nodes: Option<Vec<u32>>,
+}
+
+impl<'w> Search<'w> {
+    fn new(wanted: &'w Wanted, names: &'w Names) -> Self {
+        let numbers = |texts: &[String]| -> Vec<u32> {
+            texts.iter().filter_map(|text| names.find(text)).collect()
+        };
+        let hashes = |texts: &'w Vec<String>| {
+            texts.iter().map(|text| (text.as_str(), hash_of(text))).collect()
+        };
+        let channel = |channel: &WantedChannel| {
+            let hash_hex: Vec<String> = channel.said_hash_hex.iter().cloned().collect();
+            [numbers(&channel.names), numbers(&channel.said), numbers(&hash_hex)]
+        };
+        Self {
+            wanted,
+            names,
+            hashes: wanted.hashes.as_ref().map(hashes),
+            since: wanted.since.as_deref().map(Moment::of),
+            until: wanted.until.as_deref().map(Moment::of),
+            senders: wanted.senders.as_deref().map(numbers),
+            channel: wanted.channel.as_ref().map(channel),
+            nodes: wanted.nodes.as_deref().map(numbers),
+        }
+    }
+
+    fn matches(&self, segment: &Segment, row: &Row) -> bool {
+        !row.is_blank()
+            && self.is_in_span(row)
+            && self.hashes.as_ref().is_none_or(|hashes| self.has_hash(row, hashes))
+            && self.matches_rest(row, segment.rest(row))
+    }
+
+    fn is_in_span(&self, row: &Row) -> bool {
+        if self.since.is_none() && self.until.is_none() {
+            return true;
+        }
+        let first_seen = row.first_seen(self.names);
+        let is_inclusive = self.wanted.is_inclusive;
+        self.since.is_none_or(|since| first_seen > since || is_inclusive && first_seen == since)
+            && self
+                .until
+                .is_none_or(|until| first_seen < until || is_inclusive && first_seen == until)
+    }
+
+    fn has_hash(&self, row: &Row, hashes: &[(&str, Option<u64>)]) -> bool {
+        hashes.iter().any(|(text, number)| row.has_hash(text, *number, self.names))
+    }
+
+    fn matches_rest(&self, row: &Row, mut rest: Rest<'_>) -> bool {
+        let wanted = self.wanted;
+        let types =
+            [(wanted.route_type, rest.route_type), (wanted.payload_type, rest.payload_type)];
+        if types.iter().any(|(wanted, value)| wanted.is_some() && wanted != value) {
+            return false;
+        }
+        let is_sent_by = |keys: &Vec<u32>| {
+            let counts = wanted.is_sender_said || !row.is_sender_said();
+            rest.payload_type == Some(4) && counts && is_among(keys, row.sender)
+        };
+        let is_sender = self.senders.as_ref().is_none_or(is_sent_by);
+        let is_channel = self
+            .channel
+            .as_ref()
+            .is_none_or(|channel| rest.payload_type == Some(5) && is_in_channel(row, channel));
+        if !is_sender || !is_channel {
+            return false;
+        }
+        let is_sent = self.nodes.as_ref().is_none_or(is_sent_by);
+        let no_keys = Vec::new();
+        let relayed_by = self.nodes.as_ref().unwrap_or(&no_keys);
+        // Read to the end: the observers follow.
+        let is_relayed = rest.relays().fold(false, |is, key| is || is_among(relayed_by, key));
+        (is_sent || is_relayed) && self.is_heard(rest)
+    }
+
+    fn is_heard(&self, rest: Rest<'_>) -> bool {
+        self.wanted.heard_by.iter().all(|set| {
+            rest.clone().observers().flatten().any(|observer| set.binary_search(&observer).is_ok())
+        })
+    }
+}
+
+fn is_among(names: &[u32], name: u32) -> bool {
+    name != NONE && names.contains(&name)
+}
+
+fn is_in_channel(row: &Row, [names, said, said_hash_hex]: &[Vec<u32>; 3]) -> bool {
+    match row.is_channel_said() {
+        true => is_among(said, row.channel) || is_among(said_hash_hex, row.channel_hash_hex),
+        false => is_among(names, row.channel),
+    }
+}
+
+impl Snapshot {
+    /// Says whether it can answer for all that was first seen after `since`.
+    pub fn covers(&self, since: Option<&str>) -> Covers {
+        if self.segments.iter().any(|segment| segment.odd_rows > 0) {
+            return Covers::Nothing;
+        }
+        let reaches = |floor_s: i64| {
+            since.and_then(parse_utc_ms).is_some_and(|ms| ms.div_euclid(1000) >= floor_s)
+        };
+        match self.floor {
+            Floor::Everything => Covers::Everything,
+            Floor::Since(floor_s) if reaches(floor_s) => Covers::Likely,
+            _ => Covers::Nothing,
+        }
+    }
+
+    /// Returns the ids of all transmissions that match, ascending. `heard_by` must be sorted.
+    pub fn matching(&self, wanted: &Wanted) -> Vec<i64> {
+        let search = Search::new(wanted, &self.names);
+        let matches = self.rows().filter(|(segment, row)| search.matches(segment, row));
+        matches.map(|(_, row)| row.id).collect()
+    }
+
+    /// Returns ids by latest reception, newest first, and how many match in all.
+    pub fn newest(&self, wanted: &Wanted, offset: usize, limit: usize) -> (Vec<i64>, usize) {
+        let search = Search::new(wanted, &self.names);
+        let matches = self.rows().filter(|(segment, row)| search.matches(segment, row));
+        let key = |(_, row): (&Segment, &Row)| (row.latest(&self.names), row.id);
+        let mut order: Vec<(Moment<'_>, i64)> = matches.map(key).collect();
+        let total = order.len();
+        let end = offset.saturating_add(limit).min(total);
+        if end < total {
+            order.select_nth_unstable_by(end, |one, two| two.cmp(one));
+        }
+        order.truncate(end);
+        order.sort_unstable_by(|one, two| two.cmp(one));
+        (order.into_iter().skip(offset).map(|(_, id)| id).collect(), total)
+    }
+
+    /// Counts what was first seen within a span, blank rows too.
+    pub fn count_within(&self, wanted: &Wanted) -> usize {
+        let search = Search::new(wanted, &self.names);
+        self.rows().filter(|(_, row)| search.is_in_span(row)).count()
+    }
+
+    /// Returns the receptions of a transmission; `None` if it is not there, was not heard, or if an
+    /// observer reported a path more than once: what duplicates hold is merged from the database.
+    pub fn outline(&self, id: i64) -> Option<Outline> {
+        let (at, index) = find(&self.segments, id)?;
+        let segment = &self.segments[at];
+        let row = &segment.rows[index];
+        let mut rest = segment.rest(row);
+        rest.relays().for_each(drop);
+        let observers: Vec<Option<i64>> = rest.observers().collect();
+        if row.has_duplicates() || observers.is_empty() {
+            return None;
+        }
+        let ids = rest.steps(row.id, observers.len());
+        let times = rest.steps(row.recency_s, observers.len());
+        let seen = ids.into_iter().zip(observers).zip(times);
+        let outline =
+            |((id, observer_idx), timestamp_s)| SeenOutline { id, observer_idx, timestamp_s };
+        let mut seen: Vec<SeenOutline> = seen.map(outline).collect();
+        seen.sort_unstable_by_key(|seen| std::cmp::Reverse((seen.timestamp_s, seen.id)));
+        Some(Outline { best: row.best(), seen })
+    }
+}
