@@ -14,7 +14,7 @@ use corescope::db::packets::records;
 use corescope::db::{OpenOptions, ReaderOptions, Readers};
 use corescope::sim::history::{self, HistoryPlan};
 use corescope::sim::network::Network;
-use corescope::store::{Floor, Record, Snapshot, Store};
+use corescope::store::{Covers, Floor, Record, Snapshot, Store};
 use corescope::web::{self, Ready, State};
 use rusqlite::Connection;
 
@@ -67,8 +67,8 @@ struct Queries {
     left_to_sqlite: Vec<String>,
 }
 
-/// Every parameter with usual and odd values, and all pairs.
-fn queries(path: &Path, floor_s: i64) -> Queries {
+/// Every parameter with usual and odd values, and every `pair_step`th pair of them.
+fn queries(path: &Path, floor_s: i64, pair_step: usize) -> Queries {
     let conn = Connection::open(path).unwrap();
     let first = |sql: &str| -> String { conn.query_row(sql, [], |row| row.get(0)).unwrap() };
     let time = |after_s: i64| corescope::clock::iso_s(floor_s + after_s);
@@ -140,7 +140,7 @@ fn queries(path: &Path, floor_s: i64) -> Queries {
         all.push(one.clone());
         for (j, two) in singles.iter().enumerate().skip(i + 1) {
             let is_same = one.split('=').next() == two.split('=').next();
-            if is_same {
+            if is_same || (i * 7 + j) % pair_step != 0 {
                 continue;
             }
             // Half of the pairs by latest reception.
@@ -174,17 +174,18 @@ fn total(body: &Bytes) -> u64 {
     json["total"].as_u64().unwrap()
 }
 
-async fn compare(path: &Path) {
+async fn compare(path: &Path, pair_step: usize) {
     let options = ReaderOptions { threads: 1, ..Default::default() };
     let readers = Readers::open(path, options).unwrap();
     let rows = all_records(path, &readers).await;
     let floor_s = middle_s(&rows);
     let [sqlite, full, mixed, empty] = [(); 4].map(|()| state(&readers));
     full.window.store(window(&rows, Floor::Everything));
+    assert_eq!(full.window.load().covers(None), Covers::Everything);
     mixed.window.store(window(&rows, Floor::Since(floor_s)));
     // Claims everything and has nothing: whatever it is asked for has no rows.
     empty.window.store(window(&[], Floor::Everything));
-    let queries = queries(path, floor_s);
+    let queries = queries(path, floor_s, pair_step);
     let mut rows_in_all = 0;
     for query in queries.all.iter().chain(&queries.left_to_sqlite) {
         let answers = ask_all(&[&sqlite, &full, &mixed, &empty], query).await;
@@ -195,7 +196,7 @@ async fn compare(path: &Path) {
         assert_eq!(answers[3] == answers[0], is_left || total(&answers[0].1) == 0, "{query}");
         rows_in_all += total(&answers[0].1);
     }
-    assert!(rows_in_all > 10_000, "{rows_in_all}");
+    assert!(rows_in_all > 5_000, "{rows_in_all}");
 }
 
 fn database(api: &Api) -> std::path::PathBuf {
@@ -205,9 +206,9 @@ fn database(api: &Api) -> std::path::PathBuf {
 #[actix_web::test]
 async fn lists_of_the_fixture_are_the_same_from_memory_and_from_disk() {
     let Some(mut api) = Api::over_fixture() else { return };
-    compare(&database(&api)).await;
+    compare(&database(&api), 1).await;
     api.migrate();
-    compare(&database(&api)).await;
+    compare(&database(&api), 5).await;
 }
 
 /// Rows that no writer of ours makes, and receptions that were stored twice.
@@ -252,9 +253,9 @@ const ABSURD: &str = r##"
 async fn lists_of_absurd_and_doubled_rows_are_the_same_from_memory_and_from_disk() {
     let Some(mut api) = Api::over_fixture() else { return };
     api.execute(ABSURD);
-    compare(&database(&api)).await;
+    compare(&database(&api), 5).await;
     api.migrate();
-    compare(&database(&api)).await;
+    compare(&database(&api), 5).await;
 }
 
 #[actix_web::test]
@@ -275,7 +276,7 @@ async fn lists_of_a_simulated_mesh_are_the_same_from_memory_and_from_disk() {
         let writer = BulkWriter::create(&path, plan.era, &options).unwrap();
         history::write(&plan, &Network::new(&plan.network()), &writer, |_| {}).unwrap();
         writer.finish(|_| {}).unwrap();
-        compare(&path).await;
+        compare(&path, 5).await;
     }
 }
 
