@@ -160,7 +160,7 @@ impl<'w> Search<'w> {
         let no_keys = Vec::new();
         let relayed_by = self.nodes.as_ref().unwrap_or(&no_keys);
         // Read to the end: the observers follow.
-        let is_relayed = rest.relays().fold(false, |is, key| is || is_among(relayed_by, key));
+        let is_relayed = rest.relays().filter(|key| is_among(relayed_by, *key)).count() > 0;
         (is_sent || is_relayed) && self.is_heard(rest)
     }
 

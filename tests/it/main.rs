@@ -33,6 +33,7 @@ mod readers;
 mod rejects;
 mod seed;
 mod sim;
+mod store_lists;
 mod support;
 mod telemetry_ledger;
 mod tidy;
