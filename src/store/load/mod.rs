@@ -621,9 +621,11 @@ impl Load {
     }
 
     fn put_live(&mut self, record: Record) {
+        // While history is loaded the floor sinks below it sooner or later, and the outline was
+        // drawn before it came.
         let is_within = match self.store.floor() {
-            Floor::Since(floor_s) => record.recency_s() >= floor_s,
-            Floor::Nothing | Floor::Everything => true,
+            Floor::Since(floor_s) if self.phase == Phase::Settled => record.recency_s() >= floor_s,
+            _ => true,
         };
         if !is_within {
             self.is_changed |= self.store.remove(record.id);
