@@ -182,7 +182,11 @@ impl LoaderReaders {
         arbiter.spawn(async move {
             be_polite();
             // What cannot be made polite reads all the same.
-            let _ = polite.ask(|_| Ok(be_polite())).await;
+            let lower = |_: &Reader| {
+                be_polite();
+                Ok(())
+            };
+            let _ = polite.ask(lower).await;
         });
         Ok(Self { readers, line: Line::new(addr, 4, READ_MAX), arbiter })
     }

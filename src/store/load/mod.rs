@@ -11,8 +11,10 @@
 //! new ids, are read again, whoever wrote them.
 
 mod live;
+mod needs;
 mod outline;
 mod status;
+mod taking;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 mod tests;
@@ -21,7 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::shared::Touches;
-use super::{Floor, Record, Snapshot, Store};
+use super::{Floor, Snapshot, Store};
+pub use needs::{Event, Found, Known, LoadRules, Looked, Need, NoFloor};
 use outline::Outline;
 pub use outline::{OutlineMark, OutlinePart, OutlineRow};
 pub use status::{COVERAGE_MIN, LoadStatus, Outcome};
@@ -44,132 +47,6 @@ const EVICT_EVERY: Duration = Duration::from_secs(60);
 const CHUNK_OBSERVATIONS: u64 = 8_000;
 /// Rounds in which rows that the outline missed are looked for.
 const CHECKS_MAX: u32 = 3;
-
-/// What bounds the window.
-#[derive(Clone, Copy, Debug)]
-pub struct LoadRules {
-    hot_s: Option<i64>,
-    retention_s: Option<i64>,
-    bytes_max: u64,
-    chunk_rows: usize,
-}
-
-impl LoadRules {
-    /// A hot window longer than the retention is cut to it. What is set here stays (003-10).
-    pub fn new(
-        hot: Option<Duration>,
-        retention: Option<Duration>,
-        bytes_max: u64,
-        chunk_rows: u64,
-    ) -> Self {
-        let whole_s = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
-        let (hot_s, retention_s) = (hot.map(whole_s), retention.map(whole_s));
-        let hot_s = hot_s.map(|hot_s| hot_s.min(retention_s.unwrap_or(i64::MAX)));
-        let chunk_rows = usize::try_from(chunk_rows).unwrap_or(usize::MAX).max(1);
-        Self { hot_s: hot_s.filter(|hot_s| *hot_s > 0), retention_s, bytes_max, chunk_rows }
-    }
-
-    /// The hot window as applied, seconds.
-    pub fn hot_s(&self) -> Option<i64> {
-        self.hot_s
-    }
-}
-
-/// What is to be read now, all of it at one moment of the database.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Need {
-    /// New rows after the known ones, and these transmissions again.
-    Look {
-        /// `None` to begin with: only the last ids are wanted.
-        known: Option<Known>,
-        /// To be read again.
-        ids: Vec<i64>,
-        /// Whether to count transmissions if something was written.
-        counts: bool,
-    },
-    /// The next part of the outline.
-    Outline(OutlineMark),
-    /// These transmissions.
-    Records(Vec<i64>),
-    /// Ids of all transmissions after this one.
-    Ids(Option<i64>),
-    /// Nothing before this has passed or something was written.
-    Wait(Duration),
-}
-
-/// What a [`Need`] yielded.
-#[derive(Clone, Debug)]
-pub enum Found {
-    /// Of a look.
-    Looked(Looked),
-    /// Of the outline.
-    Outline(OutlinePart),
-    /// Those that exist.
-    Records(Vec<Record>),
-    /// Ascending; none after the last.
-    Ids(Vec<i64>),
-}
-
-/// Where the database stood at a look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Known {
-    /// The highest `transmissions.id` that was looked at.
-    pub transmission: i64,
-    /// The highest `observations.id` that was looked at.
-    pub observation: i64,
-    /// Changes with every commit of anybody.
-    pub data_version: i64,
-}
-
-/// What a look saw.
-#[derive(Clone, Debug, Default)]
-pub struct Looked {
-    /// Up to where.
-    pub known: Known,
-    /// Whether there are more new rows than were read.
-    pub has_more: bool,
-    /// All that was asked for or is new.
-    pub records: Vec<Record>,
-    /// Asked for, and there no longer.
-    pub gone: Vec<i64>,
-    /// Transmissions, where they were to be counted.
-    pub count: Option<u64>,
-}
-
-/// What happened, in order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The outline is known and the first chunk is asked for.
-    HotBegan,
-    /// The hot window is in memory and its floor is set.
-    HotLoaded {
-        /// How far back it reaches.
-        floor: Floor,
-    },
-    /// The rest is asked for.
-    BackgroundBegan,
-    /// All is done that will be done.
-    Settled,
-    /// A phase failed, for now.
-    Failed,
-    /// It goes on after a failure.
-    Resumed,
-    /// Everything is read afresh.
-    Reloading(&'static str),
-    /// The database cannot be looked at, for now.
-    Blind(String),
-    /// It can be again.
-    Sighted,
-}
-
-/// The second phase was about to begin with transmissions in memory of which nobody knows how far
-/// back they are complete (003-07).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the load is in an impossible state: {0} transmissions are in memory without a floor before \
-     the background load (issue 1811)"
-)]
-pub struct NoFloor(pub u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -394,7 +271,7 @@ impl Load {
         }
     }
 
-    fn settle(&mut self, mut expected: Option<u64>) {
+    pub(super) fn settle(&mut self, mut expected: Option<u64>) {
         let has_background = self.rules.hot_s.is_some();
         let in_memory = self.store.len() as u64;
         if !self.outline.is_exact() && !self.is_full && expected.is_some() {
@@ -409,105 +286,6 @@ impl Load {
         self.is_changed = true;
         self.published_at = None;
         self.events.push(Event::Settled);
-    }
-
-    /// Takes what a need yielded.
-    pub fn take(&mut self, need: &Need, found: Found, now: Duration) {
-        match (need, found) {
-            (Need::Look { .. }, Found::Looked(looked)) => self.take_look(looked, now),
-            (Need::Outline(_), Found::Outline(part)) => {
-                self.tries = 0;
-                self.outline.take(part);
-            }
-            (Need::Records(ids), Found::Records(records)) => self.take_records(ids, records),
-            (Need::Ids(_), Found::Ids(ids)) => self.take_ids(&ids),
-            _ => {}
-        }
-    }
-
-    fn take_records(&mut self, ids: &[i64], records: Vec<Record>) {
-        self.tries = 0;
-        let is_check = self.phase == Phase::Check;
-        let mut room = self.room();
-        let mut cut_off_s = None;
-        for record in records {
-            let bytes = bytes_at_most(&record);
-            if bytes > room {
-                self.is_full = true;
-                cut_off_s = cut_off_s.max(Some(record.recency_s()));
-                break;
-            }
-            room -= bytes;
-            self.status.merged += 1;
-            self.store.put(record);
-        }
-        self.is_changed = true;
-        let was_cut = self.hold_cap();
-        if is_check {
-            self.check.missing.drain(..ids.len().min(self.check.missing.len()));
-            return;
-        }
-        let floor = self.outline.advance(ids.len(), cut_off_s);
-        if self.outline.is_exact() && self.store.floor() != Floor::Everything {
-            if let (Some(floor_s), false) = (floor, was_cut) {
-                self.store.set_floor(Floor::Since(floor_s));
-            }
-        }
-        if self.phase == Phase::Background {
-            self.status.progress = self.outline.percent().min(99);
-        }
-    }
-
-    /// The bytes that may still be put in while loading: some are left for what arrives.
-    fn room(&self) -> u64 {
-        (self.rules.bytes_max - self.rules.bytes_max / 20).saturating_sub(self.store.bytes())
-    }
-
-    /// The cap holds whatever was estimated.
-    fn hold_cap(&mut self) -> bool {
-        let is_over = self.store.bytes() > self.rules.bytes_max;
-        if is_over {
-            self.shrink();
-        }
-        is_over
-    }
-
-    fn shrink(&mut self) {
-        let bytes = self.rules.bytes_max / 100 * 85;
-        self.status.evicted += self.store.shrink_to(bytes) as u64;
-        if !self.outline.is_exact() && self.phase != Phase::Settled {
-            self.store.set_floor(Floor::Nothing);
-        }
-        self.is_full = true;
-        self.is_changed = true;
-    }
-
-    /// Rows of the database that are not held: the outline could not see them, whatever their
-    /// times are.
-    fn take_ids(&mut self, ids: &[i64]) {
-        self.tries = 0;
-        let Some(last) = ids.last() else { return self.end_check() };
-        self.check.after = Some(*last);
-        let missing = ids.iter().filter(|id| !self.store.contains(**id));
-        let before = self.check.missing.len();
-        self.check.missing.extend(missing);
-        self.check.held += (ids.len() - (self.check.missing.len() - before)) as u64;
-    }
-
-    /// The last row has been compared: nothing is missing, rows were missing and are compared
-    /// once more, or there are more here than there.
-    fn end_check(&mut self) {
-        let held = self.store.len() as u64;
-        let is_equal = self.check.held == held;
-        let rounds = self.check.rounds + 1;
-        if is_equal || rounds >= CHECKS_MAX || self.is_full {
-            if is_equal && !self.is_full {
-                self.store.set_floor(Floor::Everything);
-                return self.settle(Some(held));
-            }
-            return self.settle(self.outline.expected());
-        }
-        self.check = Check { rounds, ..Check::default() };
     }
 
     /// Takes that a need could not be met: it is tried again, then the phase fails and goes on
@@ -601,50 +379,4 @@ impl Load {
     pub fn take_foreign(&mut self) -> bool {
         self.live.take_foreign()
     }
-
-    fn take_look(&mut self, looked: Looked, now: Duration) {
-        for record in looked.records {
-            self.put_live(record);
-        }
-        for id in looked.gone {
-            self.is_changed |= self.store.remove(id);
-        }
-        self.hold_cap();
-        if let Some(event) = self.live.take(looked.known, looked.has_more, now) {
-            self.events.push(event);
-        }
-        let is_whole = self.store.floor() == Floor::Everything && self.live.is_whole();
-        let held = || self.store.len() as u64;
-        if is_whole && looked.count.is_some_and(|count| count != held()) {
-            self.reload("another program deleted rows", now);
-        }
-    }
-
-    fn put_live(&mut self, record: Record) {
-        // While history is loaded the floor sinks below it sooner or later, and the outline was
-        // drawn before it came.
-        let is_within = match self.store.floor() {
-            Floor::Since(floor_s) if self.phase == Phase::Settled => record.recency_s() >= floor_s,
-            _ => true,
-        };
-        if !is_within {
-            self.is_changed |= self.store.remove(record.id);
-            return;
-        }
-        if self.store.bytes().saturating_add(bytes_at_most(&record)) > self.rules.bytes_max {
-            self.shrink();
-        }
-        if bytes_at_most(&record) > self.rules.bytes_max {
-            // It alone would break the cap: nothing is claimed of its time any more.
-            self.store.set_floor(Floor::Since(record.recency_s().saturating_add(1)));
-            return;
-        }
-        self.store.put(record);
-        self.is_changed = true;
-    }
-}
-
-/// More than a record can take in the window.
-fn bytes_at_most(record: &Record) -> u64 {
-    (1_000 + record.hash.len() + record.first_seen.len() + 160 * record.seen.len()) as u64
 }

@@ -1,5 +1,7 @@
 //! Which transmissions there are and when they were heard, without reading them.
 
+use std::cmp::Reverse;
+
 use super::Need;
 
 /// Where the next part of the outline begins.
@@ -98,13 +100,13 @@ impl Outline {
     pub(super) fn sort(&mut self, hot_floor: Option<i64>, retention_floor: Option<i64>) {
         (self.hot_floor, self.retention_floor) = (hot_floor, retention_floor);
         if !self.is_exact {
-            self.rows.sort_unstable_by(|a, b| b.id.cmp(&a.id));
+            self.rows.sort_unstable_by_key(|row| Reverse(row.id));
             self.hot_end = self.rows.len();
             return;
         }
         self.rows.retain(|row| retention_floor.is_none_or(|floor_s| row.heard_s >= floor_s));
         self.rows.shrink_to_fit();
-        self.rows.sort_unstable_by(|a, b| (b.heard_s, b.id).cmp(&(a.heard_s, a.id)));
+        self.rows.sort_unstable_by_key(|row| Reverse((row.heard_s, row.id)));
         let is_hot = |row: &OutlineRow| hot_floor.is_none_or(|floor_s| row.heard_s >= floor_s);
         self.hot_end = self.rows.partition_point(is_hot);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::clock;
-use crate::store::{Seen, first_seen_s};
+use crate::store::{Record, Seen, first_seen_s};
 
 const NOW_S: i64 = 1_779_041_400;
 const HOUR_S: i64 = 3_600;

@@ -1,0 +1,151 @@
+//! What was read goes into the window, and never more than it may hold.
+
+use std::time::Duration;
+
+use super::{CHECKS_MAX, Check, Found, Load, Looked, Need, Phase};
+use crate::store::{Floor, Record};
+
+impl Load {
+    /// Takes what a need yielded.
+    pub fn take(&mut self, need: &Need, found: Found, now: Duration) {
+        match (need, found) {
+            (Need::Look { .. }, Found::Looked(looked)) => self.take_look(looked, now),
+            (Need::Outline(_), Found::Outline(part)) => {
+                self.tries = 0;
+                self.outline.take(part);
+            }
+            (Need::Records(ids), Found::Records(records)) => self.take_records(ids, records),
+            (Need::Ids(_), Found::Ids(ids)) => self.take_ids(&ids),
+            _ => {}
+        }
+    }
+
+    fn take_records(&mut self, ids: &[i64], records: Vec<Record>) {
+        self.tries = 0;
+        let is_check = self.phase == Phase::Check;
+        let mut room = self.room();
+        let mut cut_off_s = None;
+        for record in records {
+            let bytes = bytes_at_most(&record);
+            if bytes > room {
+                self.is_full = true;
+                cut_off_s = cut_off_s.max(Some(record.recency_s()));
+                break;
+            }
+            room -= bytes;
+            self.status.merged += 1;
+            self.store.put(record);
+        }
+        self.is_changed = true;
+        let was_cut = self.hold_cap();
+        if is_check {
+            self.check.missing.drain(..ids.len().min(self.check.missing.len()));
+            return;
+        }
+        let floor = self.outline.advance(ids.len(), cut_off_s);
+        if let (Some(floor_s), true, false) = (floor, self.outline.is_exact(), was_cut) {
+            self.store.set_floor(Floor::Since(floor_s));
+        }
+        if self.phase == Phase::Background {
+            self.status.progress = self.outline.percent().min(99);
+        }
+    }
+
+    /// The bytes that may still be put in while loading: some are left for what arrives.
+    fn room(&self) -> u64 {
+        (self.rules.bytes_max - self.rules.bytes_max / 20).saturating_sub(self.store.bytes())
+    }
+
+    /// The cap holds whatever was estimated.
+    fn hold_cap(&mut self) -> bool {
+        let is_over = self.store.bytes() > self.rules.bytes_max;
+        if is_over {
+            self.shrink();
+        }
+        is_over
+    }
+
+    fn shrink(&mut self) {
+        let bytes = self.rules.bytes_max / 100 * 85;
+        self.status.evicted += self.store.shrink_to(bytes) as u64;
+        if !self.outline.is_exact() && self.phase != Phase::Settled {
+            self.store.set_floor(Floor::Nothing);
+        }
+        self.is_full = true;
+        self.is_changed = true;
+    }
+
+    /// Rows of the database that are not held: the outline could not see them, whatever their
+    /// times are.
+    fn take_ids(&mut self, ids: &[i64]) {
+        self.tries = 0;
+        let Some(last) = ids.last() else { return self.end_check() };
+        self.check.after = Some(*last);
+        let missing = ids.iter().filter(|id| !self.store.contains(**id));
+        let before = self.check.missing.len();
+        self.check.missing.extend(missing);
+        self.check.held += (ids.len() - (self.check.missing.len() - before)) as u64;
+    }
+
+    /// The last row has been compared: nothing is missing, rows were missing and are compared
+    /// once more, or there are more here than there.
+    fn end_check(&mut self) {
+        let held = self.store.len() as u64;
+        let is_equal = self.check.held == held;
+        let rounds = self.check.rounds + 1;
+        if is_equal || rounds >= CHECKS_MAX || self.is_full {
+            if is_equal && !self.is_full {
+                self.store.set_floor(Floor::Everything);
+                return self.settle(Some(held));
+            }
+            return self.settle(self.outline.expected());
+        }
+        self.check = Check { rounds, ..Check::default() };
+    }
+
+    fn take_look(&mut self, looked: Looked, now: Duration) {
+        for record in looked.records {
+            self.put_live(record);
+        }
+        for id in looked.gone {
+            self.is_changed |= self.store.remove(id);
+        }
+        self.hold_cap();
+        if let Some(event) = self.live.take(looked.known, looked.has_more, now) {
+            self.events.push(event);
+        }
+        let is_whole = self.store.floor() == Floor::Everything && self.live.is_whole();
+        let held = || self.store.len() as u64;
+        if is_whole && looked.count.is_some_and(|count| count != held()) {
+            self.reload("another program deleted rows", now);
+        }
+    }
+
+    fn put_live(&mut self, record: Record) {
+        // While history is loaded the floor sinks below it sooner or later, and the outline was
+        // drawn before it came.
+        let is_within = match self.store.floor() {
+            Floor::Since(floor_s) if self.phase == Phase::Settled => record.recency_s() >= floor_s,
+            _ => true,
+        };
+        if !is_within {
+            self.is_changed |= self.store.remove(record.id);
+            return;
+        }
+        if self.store.bytes().saturating_add(bytes_at_most(&record)) > self.rules.bytes_max {
+            self.shrink();
+        }
+        if bytes_at_most(&record) > self.rules.bytes_max {
+            // It alone would break the cap: nothing is claimed of its time any more.
+            self.store.set_floor(Floor::Since(record.recency_s().saturating_add(1)));
+            return;
+        }
+        self.store.put(record);
+        self.is_changed = true;
+    }
+}
+
+/// More than a record can take in the window.
+fn bytes_at_most(record: &Record) -> u64 {
+    (1_000 + record.hash.len() + record.first_seen.len() + 160 * record.seen.len()) as u64
+}
