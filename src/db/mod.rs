@@ -8,6 +8,7 @@
 //!
 //! Nothing here knows of HTTP or actors.
 
+pub mod analytics;
 pub mod bulk;
 pub mod channels;
 pub mod checkpoint;
