@@ -6,7 +6,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
-use super::{analytics, health, metrics, migrations, packet_post, packets, perf, stats};
+use super::{
+    analytics, channels, health, metrics, migrations, nodes, observers, packet_post, packets, perf,
+    stats,
+};
 
 /// Every error.
 #[derive(Serialize, ToSchema)]
@@ -31,6 +34,13 @@ pub struct ErrorBody {
         packet_post::decode_only,
         analytics::hash_sizes,
         analytics::rf,
+        nodes::list,
+        nodes::search,
+        nodes::detail,
+        observers::list,
+        observers::detail,
+        channels::list,
+        channels::messages,
         perf::io,
         perf::history,
         perf::write_sources,

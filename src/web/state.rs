@@ -11,6 +11,8 @@ use super::analytics_kept::KeptBodies;
 use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
+use super::node_activity::NodesKept;
+use super::observers::MadeList;
 use super::stats::Counted;
 use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
@@ -28,6 +30,9 @@ use crate::perf::requests::RequestStats;
 
 /// How long the figures of `/api/stats` are good (contract §2.1).
 const COUNTS_TTL: Duration = Duration::from_secs(10);
+
+/// How long lists of channels are good (contract §4.4).
+const CHANNELS_TTL: Duration = Duration::from_secs(60);
 
 /// How long the body of `/api/healthz` and the list of migrations are good.
 const HEALTH_TTL: Duration = Duration::from_secs(1);
@@ -93,6 +98,9 @@ pub struct AppState {
     pub(super) healthz_body: Fresh<JsonBody>,
     pub(super) hash_sizes_kept: KeptBodies,
     pub(super) rf_kept: KeptBodies,
+    pub(super) nodes_kept: NodesKept,
+    pub(super) observers_kept: Fresh<MadeList>,
+    pub(super) channels_kept: KeptBodies,
     backfill: OnceLock<BackfillDoor>,
 }
 
@@ -101,6 +109,7 @@ impl AppState {
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
         let [hash_sizes_kept, rf_kept] =
             ["hashSizes", "rf"].map(|name| analytics::kept(&config, name, &clock));
+        let observers_kept = Fresh::new(config.freshness.observers, clock.clone());
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             requests: RequestStats::new(clock.clone(), super::templates()),
@@ -113,6 +122,9 @@ impl AppState {
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
             hash_sizes_kept,
             rf_kept,
+            nodes_kept: NodesKept::new(&clock),
+            observers_kept,
+            channels_kept: KeptBodies::new(CHANNELS_TTL, CHANNELS_TTL, clock.clone()),
             backfill: OnceLock::new(),
             clock,
         }

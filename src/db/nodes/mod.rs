@@ -3,35 +3,28 @@
 //! - [`filter`] what is asked for, as conditions of SQL; [`page`] the requested part
 //! - [`detail`] one node by key or prefix, and the adverts that it sent
 //! - [`region`] whose adverts were heard where
-//! - [`books`] what is kept in RAM of recent packets: [`adverts`] tell hash sizes, [`relays`] who
-//!   passed packets on; [`cursor`] which rows they have read
+//! - [`adverts`] tell the sizes of path hashes, [`relays`] who passed packets on
 //!
 //! Keys are lower case here. Old rows may hold upper-case ones until a migration has changed them:
 //! answers are the same before and after.
 
 mod adverts;
-mod books;
-mod cursor;
 mod detail;
 mod filter;
 mod page;
 mod region;
 mod relays;
 
-pub use adverts::HashSizes;
-pub use books::{NodeBooks, NodeFigures, RoleTotals};
+pub use adverts::{HashSize, HashSizes, count_flood_adverts, hash_sizes};
 pub use detail::{FoundNode, find, recent_adverts};
 pub use filter::{Hidden, NodeFilter, Sorting};
-pub use page::{NodePage, list, search};
+pub use page::{NodePage, RoleTotals, count_roles, list, search};
 pub use region::keys_heard_in;
-pub use relays::RelayFigures;
+pub use relays::{RelayFigures, Relays, relay_figures};
 
 use rusqlite::Row;
 
 use super::reader::{integer, real, stored_text};
-
-/// A public key.
-pub type NodeKey = [u8; 32];
 
 /// One row of `nodes`. Texts are as stored, `''` included.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -63,11 +56,6 @@ pub struct Node {
 }
 
 impl Node {
-    /// The key as bytes; `None` of a row whose key is none.
-    pub fn key(&self) -> Option<NodeKey> {
-        key_of(&self.public_key)
-    }
-
     /// Whether it passes packets on, so that relay figures say something.
     pub fn is_relay(&self) -> bool {
         matches!(self.role.as_deref(), Some("repeater" | "room"))
@@ -93,10 +81,4 @@ fn node_of(row: &Row<'_>) -> rusqlite::Result<Node> {
         is_foreign: integer(row, 10)? == Some(1),
         default_scope: stored_text(row, 11)?,
     })
-}
-
-/// Reads 64 hex digits of either case.
-fn key_of(text: &str) -> Option<NodeKey> {
-    let mut key = NodeKey::default();
-    hex::decode_to_slice(text, &mut key).is_ok().then_some(key)
 }

@@ -6,7 +6,7 @@ use rusqlite::types::Value;
 use super::filter::{Conditions, Hidden, NodeFilter, Sorting};
 use super::{COLUMNS, Node, node_of};
 use crate::db::error::DbError;
-use crate::db::reader::Reader;
+use crate::db::reader::{Reader, stored_text};
 
 /// Nodes that a search yields at most (contract §4.2).
 const FOUND_MAX: usize = 10;
@@ -64,4 +64,38 @@ fn page(
     let mut params = conditions.params;
     params.extend([rows(limit), rows(offset)]);
     reader.rows(&sql, params_from_iter(params), node_of)
+}
+
+/// Nodes by role, whenever they were seen last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoleTotals {
+    /// `companion`.
+    pub companions: i64,
+    /// `repeater`.
+    pub repeaters: i64,
+    /// `room`.
+    pub rooms: i64,
+    /// `sensor`.
+    pub sensors: i64,
+}
+
+/// Counts all nodes that are shown, by role.
+///
+/// # Errors
+/// As [`list`].
+pub fn count_roles(reader: &Reader, hidden: &Hidden) -> Result<RoleTotals, DbError> {
+    let mut conditions = Conditions::new(reader)?;
+    conditions.hide(hidden);
+    let sql =
+        format!("SELECT role, count(*) FROM nodes n WHERE {} GROUP BY role", conditions.sql());
+    let counted = reader.rows(&sql, params_from_iter(conditions.params), |row| {
+        Ok((stored_text(row, 0)?.unwrap_or_default(), row.get::<_, i64>(1)?))
+    })?;
+    let of = |role: &str| counted.iter().find(|(name, _)| name == role).map_or(0, |found| found.1);
+    Ok(RoleTotals {
+        companions: of("companion"),
+        repeaters: of("repeater"),
+        rooms: of("room"),
+        sensors: of("sensor"),
+    })
 }

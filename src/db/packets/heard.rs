@@ -23,7 +23,10 @@ pub(super) fn observers_named(reader: &Reader, ids: &[String]) -> Result<Vec<i64
 }
 
 /// Returns the row ids of observers in one of these regions (upper case), inactive ones too.
-pub(in crate::db) fn observers_in(reader: &Reader, regions: &[String]) -> Result<Vec<i64>, DbError> {
+pub(in crate::db) fn observers_in(
+    reader: &Reader,
+    regions: &[String],
+) -> Result<Vec<i64>, DbError> {
     let sql = "SELECT rowid FROM observers \
                WHERE upper(trim(iata)) IN (SELECT value FROM json_each(?1))";
     reader.rows(sql, [json_list(regions)], |row| row.get(0))
