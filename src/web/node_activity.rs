@@ -10,7 +10,7 @@ use super::state::AppState;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::nodes::{self, HashSizes, Relays};
-use crate::db::{DbError, ReadError, Reader};
+use crate::db::{DbError, Reader};
 
 /// Figures are made at most so often (contract §4.1).
 const ACTIVITY_TTL: Duration = Duration::from_secs(15);
@@ -76,26 +76,24 @@ impl NodesKept {
     }
 }
 
+/// Reads both parts in the time of one query.
 async fn read(state: &AppState) -> Result<Arc<Activity>, ApiError> {
-    let now_s = state.clock.now_s();
-    let hash_sizes = in_time(state, move |reader| nodes::hash_sizes(reader, now_s)).await?;
-    let relays = in_time(state, move |reader| nodes::relay_figures(reader, now_s)).await?;
-    let relay_window_s = relay_window_s(&state.config);
-    Ok(Arc::new(Activity { hash_sizes, relays, at_s: now_s, relay_window_s }))
+    let (at_s, relay_window_s) = (state.clock.now_s(), relay_window_s(&state.config));
+    let read = move |reader: &Reader| {
+        let hash_sizes = in_time(nodes::hash_sizes(reader, at_s))?;
+        let relays = in_time(nodes::relay_figures(reader, at_s))?;
+        Ok(Arc::new(Activity { hash_sizes, relays, at_s, relay_window_s }))
+    };
+    state.ask_scan(read).await
+}
+
+fn in_time<T>(read: Result<T, DbError>) -> Result<Option<T>, DbError> {
+    match read {
+        Err(DbError::Interrupted { .. }) => Ok(None),
+        read => read.map(Some),
+    }
 }
 
 fn relay_window_s(config: &Config) -> i64 {
     i64::try_from(config.relay_active.as_secs()).unwrap_or(i64::MAX / 2)
-}
-
-async fn in_time<T, F>(state: &AppState, query: F) -> Result<Option<T>, ApiError>
-where
-    T: Send + 'static,
-    F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
-{
-    match state.ready()?.readers.ask_scan(query).await {
-        Ok(read) => Ok(Some(read)),
-        Err(ReadError::TimedOut(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }

@@ -1,9 +1,11 @@
 //! `/api/observers`: all that are active, and one (contract §4.3).
 
+use std::time::Duration;
+
+use actix_web::http::header::HeaderName;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
-use std::time::Duration;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
@@ -17,6 +19,8 @@ use crate::db::{DbError, Reader};
 
 /// Bytes of an answer: some 50,000 observers.
 const BODY_BYTES_MAX: usize = 32 << 20;
+
+const AGE: HeaderName = HeaderName::from_static("x-cache-age-seconds");
 
 const HOUR_S: i64 = 3_600;
 const DAY_MS: i64 = 86_400_000;
@@ -134,9 +138,6 @@ pub async fn list(state: State, request: HttpRequest) -> Result<HttpResponse, Ap
     response.headers_mut().insert(AGE, age.into());
     Ok(response)
 }
-
-const AGE: actix_web::http::header::HeaderName =
-    actix_web::http::header::HeaderName::from_static("x-cache-age-seconds");
 
 async fn make_list(state: &AppState) -> Result<MadeList, ApiError> {
     let (hidden, now_ms) = (hidden(&state.config), state.clock.now_ms());
