@@ -1,10 +1,22 @@
 //! Reading channels and what was said in them.
+//!
+//! Rows of transmissions are wide, so that which texts there are, when they came and who heard
+//! them is read from indexes; rows are read of one text a channel, or of one page.
+
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use rusqlite::{OptionalExtension, Row};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::error::{DbError, Doing};
-use super::packets::{Depth, Page, Transmission, json_list, observers_in};
-use super::reader::{Reader, integer, stored_text};
+use super::packets::{blank_ids, heard_by, observers_in};
+use super::reader::{Reader, stored_text};
+
+mod messages;
+
+pub use messages::{FirstHeard, Message, Messages, messages};
 
 /// A channel, as its texts tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,123 +24,154 @@ pub struct Channel {
     /// Its name, or `enc_` and the hash byte in hex.
     pub hash: String,
     /// The latest `first_seen`.
-    pub last_activity: Option<String>,
+    pub last_activity: String,
     /// The text of that, `sender: text` as it was sent.
     pub last_text: Option<String>,
     /// Its sender, as decoded.
     pub last_sender: Option<String>,
     /// Texts.
-    pub messages: i64,
+    pub message_count: usize,
 }
 
-/// Where `channel_hash` is not filled in yet, the JSON decides.
-const FROM_JSON: &str = "coalesce(channel_hash, CASE WHEN json_valid(decoded_json) THEN \
-     coalesce(decoded_json ->> '$.channel', 'enc_' || (decoded_json ->> '$.channelHashHex')) END)";
-
-/// Which channels are listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Those that could be decrypted.
-    Plain,
-    /// The others.
-    Encrypted,
+impl Channel {
+    /// Whether nobody could read it.
+    pub fn is_encrypted(&self) -> bool {
+        self.hash.starts_with("enc_")
+    }
 }
 
-/// Returns the channels of one kind, the latest active first; with `regions` (upper case) only
-/// what was heard there counts.
+/// The parts of `decoded_json` that are shown. They may be of any type.
+#[derive(Debug, Default, Deserialize)]
+struct Decoded {
+    #[serde(default)]
+    text: Value,
+    #[serde(default)]
+    sender: Value,
+    #[serde(default)]
+    sender_timestamp: Value,
+}
+
+/// Returns all channels, the latest active first; with `regions` (upper case) only what was heard
+/// there counts.
 ///
 /// # Errors
 /// Any failure of the database, and the deadline.
-pub fn list(reader: &Reader, kind: Kind, regions: &[String]) -> Result<Vec<Channel>, DbError> {
-    let name = name_sql(reader)?;
-    let like = if kind == Kind::Plain { "NOT LIKE" } else { "LIKE" };
-    let (heard, observers) = heard_sql(reader, regions)?;
-    // With `max` the other columns are of the row that has it.
-    let sql = format!(
-        "SELECT {name} AS channel, max(first_seen) AS latest, count(*), \
-         CASE WHEN json_valid(decoded_json) THEN decoded_json ->> '$.text' END, \
-         CASE WHEN json_valid(decoded_json) THEN decoded_json ->> '$.sender' END \
-         FROM transmissions t WHERE payload_type = 5 AND channel > '' \
-         AND channel {like} 'enc\\_%' ESCAPE '\\' AND {heard} \
-         GROUP BY channel ORDER BY latest DESC, channel"
+pub fn list(reader: &Reader, regions: &[String]) -> Result<Vec<Channel>, DbError> {
+    let mut texts = texts_of_all(reader)?;
+    if !regions.is_empty() {
+        keep_heard_in(reader, &mut texts, regions)?;
+    }
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for channel in texts.values() {
+        *counts.entry(channel).or_default() += 1;
+    }
+    let mut channels = Vec::with_capacity(counts.len());
+    visit_latest(reader, |id, first_seen| {
+        // The first of a channel that is come across is its latest.
+        let Some((hash, count)) = texts.get(&id).and_then(|name| counts.remove_entry(&**name))
+        else {
+            return Ok(!counts.is_empty());
+        };
+        let decoded = decoded_of(reader, id)?.unwrap_or_default();
+        channels.push(Channel {
+            hash: hash.to_owned(),
+            last_activity: first_seen,
+            last_text: decoded.text.as_str().map(str::to_owned),
+            last_sender: decoded.sender.as_str().map(str::to_owned),
+            message_count: count,
+        });
+        Ok(!counts.is_empty())
+    })?;
+    Ok(channels)
+}
+
+/// Returns the channel of every text, by the text's id.
+fn texts_of_all(reader: &Reader) -> Result<HashMap<i64, Rc<str>>, DbError> {
+    let mut names: HashSet<Rc<str>> = HashSet::new();
+    let mut texts = HashMap::new();
+    let mut add = |row: &Row<'_>| {
+        let Some(name) = stored_text(row, 1)?.filter(|name| !name.is_empty()) else {
+            return Ok(());
+        };
+        // The built-in channel had a lower-case name once.
+        let name = if name == "public" { "Public" } else { &name };
+        let name = names.get(name).cloned().unwrap_or_else(|| {
+            let name: Rc<str> = name.into();
+            names.insert(name.clone());
+            name
+        });
+        texts.insert(row.get(0)?, name);
+        Ok(())
+    };
+    let by = indexed_by(reader)?;
+    let filled = format!(
+        "SELECT id, channel_hash FROM transmissions {by} \
+         WHERE payload_type = 5 AND channel_hash IS NOT NULL"
     );
-    reader.rows(&sql, [observers], channel_of)
+    reader.rows(&filled, [], &mut add)?;
+    if !is_filled(reader)? {
+        let missing = format!(
+            "SELECT id, {CHANNEL_OF_JSON} FROM transmissions {by} \
+             WHERE payload_type = 5 AND channel_hash IS NULL"
+        );
+        reader.rows(&missing, [], &mut add)?;
+    }
+    for id in blank_ids(reader)? {
+        texts.remove(&id);
+    }
+    Ok(texts)
 }
 
-fn channel_of(row: &Row<'_>) -> rusqlite::Result<Channel> {
-    Ok(Channel {
-        hash: stored_text(row, 0)?.unwrap_or_default(),
-        last_activity: stored_text(row, 1)?,
-        messages: integer(row, 2)?.unwrap_or(0),
-        last_text: stored_text(row, 3)?,
-        last_sender: stored_text(row, 4)?,
-    })
+/// As the migration fills it in.
+const CHANNEL_OF_JSON: &str = "CASE WHEN json_valid(decoded_json) THEN \
+     CASE decoded_json ->> '$.type' WHEN 'CHAN' THEN decoded_json ->> '$.channel' \
+     WHEN 'GRP_TXT' THEN 'enc_' || (decoded_json ->> '$.channelHashHex') END END";
+
+/// Without it the planner takes the index of payload types and reads a third of all rows.
+fn indexed_by(reader: &Reader) -> Result<&'static str, DbError> {
+    let has_index = reader.has_index("idx_tx_channel_hash")?;
+    Ok(if has_index { "INDEXED BY idx_tx_channel_hash" } else { "" })
 }
 
-/// A part of the texts of a channel.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Messages {
-    /// Ids in the order of the page, oldest first.
-    pub page: Page,
+fn is_filled(reader: &Reader) -> Result<bool, DbError> {
+    reader.is_migrated("channel_hash_v1")
 }
 
-/// Selects the texts of a channel by their latest reception: `limit` of them, `offset` back from
-/// the newest, oldest first.
-///
-/// # Errors
-/// As [`list`].
-pub fn messages(
+fn keep_heard_in<T>(
     reader: &Reader,
-    channel: &str,
+    texts: &mut HashMap<i64, T>,
     regions: &[String],
-    (limit, offset): (usize, usize),
-) -> Result<Messages, DbError> {
-    let name = name_sql(reader)?;
-    let (heard, observers) = heard_sql(reader, regions)?;
-    let sql = format!(
-        "SELECT id FROM transmissions t WHERE payload_type = 5 AND {name} = ?2 AND {heard}"
-    );
-    let ids: Vec<i64> = reader.rows(&sql, (observers, channel), |row| row.get(0))?;
-    let total = ids.len();
-    let mut newest =
-        reader.statement("SELECT max(timestamp) FROM observations WHERE transmission_id = ?1")?;
-    let mut ordered = Vec::with_capacity(total);
-    for id in ids {
-        let newest_s: Option<Option<i64>> =
-            newest.query_row([id], |row| row.get(0)).optional().doing("order messages")?;
-        ordered.push((newest_s.flatten().unwrap_or(0), id));
-    }
-    ordered.sort_unstable_by(|a, b| b.cmp(a));
-    let mut ids: Vec<i64> =
-        ordered.into_iter().skip(offset).take(limit).map(|(_, id)| id).collect();
-    ids.reverse();
-    Ok(Messages { page: Page { ids, total } })
+) -> Result<(), DbError> {
+    let mut ids: Vec<i64> = texts.keys().copied().collect();
+    ids.sort_unstable();
+    let heard = heard_by(reader, &observers_in(reader, regions)?, Some(&ids))?;
+    let heard: HashSet<i64> = heard.into_iter().collect();
+    texts.retain(|id, _| heard.contains(id));
+    Ok(())
 }
 
-impl Messages {
-    /// Hands the texts to `show` one after the other; it says whether to go on.
-    ///
-    /// # Errors
-    /// As [`list`].
-    pub fn visit(
-        &self,
-        reader: &Reader,
-        show: impl FnMut(&Transmission) -> bool,
-    ) -> Result<(), DbError> {
-        self.page.visit(reader, Depth::All, show)
+/// Walks from the packet that was first seen last to the oldest, in an index that holds both.
+fn visit_latest(
+    reader: &Reader,
+    mut visit: impl FnMut(i64, String) -> Result<bool, DbError>,
+) -> Result<(), DbError> {
+    const ACTION: &str = "find the latest text of channels";
+    let sql = "SELECT id, first_seen FROM transmissions ORDER BY first_seen DESC, id DESC";
+    let mut statement = reader.statement(sql)?;
+    let mut rows = statement.query([]).doing(ACTION)?;
+    while let Some(row) = rows.next().doing(ACTION)? {
+        let first_seen = stored_text(row, 1).doing(ACTION)?.unwrap_or_default();
+        if !visit(row.get(0).doing(ACTION)?, first_seen)? {
+            break;
+        }
     }
+    Ok(())
 }
 
-fn name_sql(reader: &Reader) -> Result<&'static str, DbError> {
-    Ok(if reader.is_migrated("channel_hash_v1")? { "channel_hash" } else { FROM_JSON })
-}
-
-/// The condition that a packet was heard in one of `regions`, and its parameter `?1`.
-fn heard_sql(reader: &Reader, regions: &[String]) -> Result<(&'static str, String), DbError> {
-    if regions.is_empty() {
-        return Ok(("?1 = ''", String::new()));
-    }
-    let heard = "EXISTS (SELECT 1 FROM observations o WHERE o.transmission_id = t.id \
-                 AND +o.observer_idx IN (SELECT value FROM json_each(?1)))";
-    Ok((heard, json_list(&observers_in(reader, regions)?)))
+/// `None` if it is no JSON object.
+fn decoded_of(reader: &Reader, id: i64) -> Result<Option<Decoded>, DbError> {
+    let mut statement = reader.statement("SELECT decoded_json FROM transmissions WHERE id = ?1")?;
+    let json = statement.query_row([id], |row| stored_text(row, 0)).optional();
+    let json = json.doing("read a text")?.flatten();
+    Ok(json.and_then(|json| serde_json::from_str(&json).ok()))
 }

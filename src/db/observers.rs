@@ -1,8 +1,11 @@
 //! Reading observers.
 
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, Row};
 
 use super::error::{DbError, Doing};
+use super::packets::json_list;
 use super::reader::{Reader, integer, real, stored_text};
 
 /// One row of `observers`, with what other tables say of it. Texts are as stored.
@@ -46,6 +49,7 @@ pub struct Observer {
     pub clock_naive_at: Option<String>,
     /// Whether it passes packets on; `None` if it never said.
     pub can_relay: Option<bool>,
+    rowid: i64,
     /// Of the node with the same key: latitude and longitude in degrees, role.
     pub place: Option<Place>,
 }
@@ -63,27 +67,28 @@ pub struct Place {
 
 const COLUMNS: &str = "id, name, iata, last_seen, first_seen, packet_count, model, firmware, \
      client_version, radio, battery_mv, uptime_secs, noise_floor, last_packet_at, \
-     clock_skew_seconds, clock_skew_count_24h, clock_last_naive_at, can_relay, can_relay_seen";
-
-/// An observer's receptions are steps in an index of both columns where there is one.
-const RECEPTIONS: &str = "(SELECT count(*) FROM observations o \
-     WHERE o.observer_idx = observers.rowid AND o.timestamp > ?1)";
+     clock_skew_seconds, clock_skew_count_24h, clock_last_naive_at, can_relay, can_relay_seen, rowid";
 
 /// Returns the active observers, seen last first, with their receptions after `since_s` (Unix
-/// seconds) and the place of their node.
+/// seconds) and the place of their node. `hidden` are ids in lower case that are left out.
 ///
 /// # Errors
 /// Any failure of the database, and the deadline.
-pub fn list(reader: &Reader, since_s: i64) -> Result<Vec<Observer>, DbError> {
+pub fn list(reader: &Reader, hidden: &[String], since_s: i64) -> Result<Vec<Observer>, DbError> {
     let sql = format!(
-        "SELECT {COLUMNS}, {RECEPTIONS} FROM observers \
-         WHERE coalesce(inactive, 0) = 0 ORDER BY last_seen DESC, id"
+        "SELECT {COLUMNS} FROM observers WHERE coalesce(inactive, 0) = 0 \
+         AND lower(trim(id)) NOT IN (SELECT value FROM json_each(?1)) \
+         ORDER BY last_seen DESC, id"
     );
-    let mut observers = reader.rows(&sql, [since_s], observer_of)?;
-    let mut place = reader.statement("SELECT lat, lon, role FROM nodes WHERE public_key = ?1")?;
+    let mut observers = reader.rows(&sql, [json_list(hidden)], observer_of)?;
+    add_receptions(reader, &mut observers, since_s)?;
+    // The lower-case spelling comes last where an old database has both.
+    let mut place = reader.statement(
+        "SELECT lat, lon, role FROM nodes WHERE public_key IN (lower(?1), upper(?1)) \
+         ORDER BY public_key DESC LIMIT 1",
+    )?;
     for observer in &mut observers {
-        let key = observer.id.to_lowercase();
-        observer.place = place.query_row([key], place_of).optional().doing("find a node")?;
+        observer.place = place.query_row([&observer.id], place_of).optional().doing(FIND_NODE)?;
     }
     Ok(observers)
 }
@@ -93,8 +98,42 @@ pub fn list(reader: &Reader, since_s: i64) -> Result<Vec<Observer>, DbError> {
 /// # Errors
 /// As [`list`].
 pub fn find(reader: &Reader, id: &str, since_s: i64) -> Result<Option<Observer>, DbError> {
-    let sql = format!("SELECT {COLUMNS}, {RECEPTIONS} FROM observers WHERE id = ?2");
-    reader.first(&sql, (since_s, id), observer_of)
+    let sql = format!("SELECT {COLUMNS} FROM observers WHERE id = ?1");
+    let Some(observer) = reader.first(&sql, [id], observer_of)? else { return Ok(None) };
+    let mut one = [observer];
+    add_receptions(reader, &mut one, since_s)?;
+    Ok(one.into_iter().next())
+}
+
+const FIND_NODE: &str = "find the node of an observer";
+
+/// Counts in the index of both columns; while that is being built, the receptions of everybody are
+/// counted together.
+fn add_receptions(
+    reader: &Reader,
+    observers: &mut [Observer],
+    since_s: i64,
+) -> Result<(), DbError> {
+    const ACTION: &str = "count the receptions of an observer";
+    if !reader.has_index("idx_observations_observer_idx_timestamp")? {
+        let sql = "SELECT observer_idx, count(*) FROM observations \
+                   WHERE timestamp > ?1 AND observer_idx IS NOT NULL GROUP BY +observer_idx";
+        let counted = reader.rows(sql, [since_s], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let counted: HashMap<i64, i64> = counted.into_iter().collect();
+        for observer in observers {
+            observer.receptions = counted.get(&observer.rowid).copied().unwrap_or(0);
+        }
+        return Ok(());
+    }
+    let mut count = reader.statement(
+        "SELECT count(*) FROM observations WHERE observer_idx = ?1 AND timestamp > ?2",
+    )?;
+    for observer in observers {
+        reader.check_deadline(ACTION)?;
+        let counted = count.query_row([observer.rowid, since_s], |row| row.get(0));
+        observer.receptions = counted.doing(ACTION)?;
+    }
+    Ok(())
 }
 
 fn observer_of(row: &Row<'_>) -> rusqlite::Result<Observer> {
@@ -118,7 +157,8 @@ fn observer_of(row: &Row<'_>) -> rusqlite::Result<Observer> {
         clock_skew_count: integer(row, 15)?.unwrap_or(0),
         clock_naive_at: stored_text(row, 16)?,
         can_relay: integer(row, 17)?.filter(|_| has_said).map(|can| can == 1),
-        receptions: integer(row, 19)?.unwrap_or(0),
+        rowid: row.get(19)?,
+        receptions: 0,
         place: None,
     })
 }

@@ -12,16 +12,16 @@ use crate::clock::Clock;
 /// longest ago.
 const SHAPES_MAX: usize = 64;
 
-/// The bodies of one endpoint.
-pub struct KeptBodies {
-    default: Fresh<JsonBody>,
+/// The bodies of one endpoint, or what they are made of.
+pub struct KeptBodies<T = JsonBody> {
+    default: Fresh<T>,
     ttl: Duration,
     clock: Clock,
     /// By the last request, oldest first.
-    others: Mutex<Vec<(String, Arc<Fresh<JsonBody>>)>>,
+    others: Mutex<Vec<(String, Arc<Fresh<T>>)>>,
 }
 
-impl KeptBodies {
+impl<T: Clone> KeptBodies<T> {
     /// Makes an empty place; the default body is good for `default_ttl`, others for `ttl`.
     pub fn new(default_ttl: Duration, ttl: Duration, clock: Clock) -> Self {
         let default = Fresh::new(default_ttl, clock.clone());
@@ -35,8 +35,8 @@ impl KeptBodies {
     pub async fn get(
         &self,
         key: &str,
-        make: impl AsyncFnOnce() -> Result<JsonBody, ApiError>,
-    ) -> Result<JsonBody, ApiError> {
+        make: impl AsyncFnOnce() -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         match key {
             "" => self.default.get(make).await,
             key => self.place(key).get(make).await,
@@ -54,7 +54,7 @@ impl KeptBodies {
         })
     }
 
-    fn place(&self, key: &str) -> Arc<Fresh<JsonBody>> {
+    fn place(&self, key: &str) -> Arc<Fresh<T>> {
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         let found = others.iter().position(|(known, _)| known == key);
         let entry = match found {

@@ -1,196 +1,206 @@
-//! `/api/channels` and their messages (contract §4.4, §4.5).
+//! `/api/channels`: what there is and what is said there (contract §4.4, §4.5).
 
 use actix_web::web::Path;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use super::error::ApiError;
-use super::json::JsonBody;
+use super::json::{JsonBody, ListBody};
 use super::openapi::ErrorBody;
 use super::packet_query::{bounded_list, regions};
-use super::packet_rows::hops;
 use super::params::Params;
 use super::state::State;
 use crate::clock;
-use crate::db::channels::{self, Channel, Kind};
-use crate::db::packets::{Observation, Transmission};
+use crate::db::channels::{self, Channel, Message};
 use crate::db::{DbError, Reader};
 
 const LIMIT_DEFAULT: usize = 100;
-/// A sender before `": "` has at most this many bytes (contract §4.5).
+
+/// Bytes of an answer.
+const BODY_BYTES_MAX: usize = 32 << 20;
+
+/// A name before a text is this long at most.
 const SENDER_BYTES_MAX: usize = 49;
 
 /// All channels.
+// For the API's description: `write_list` writes it row by row.
 #[derive(Serialize, ToSchema)]
-pub struct ChannelList {
-    channels: Vec<ChannelRow>,
+pub struct ChannelList<'c> {
+    /// Latest active first; those that nobody can read come after the others.
+    channels: Vec<ChannelRow<'c>>,
 }
 
 /// One channel.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ChannelRow {
-    /// Only of a channel whose key is not known.
+pub struct ChannelRow<'c> {
+    /// `true` where nobody could read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     encrypted: Option<bool>,
-    hash: String,
-    last_activity: Option<String>,
-    last_message: Option<String>,
-    last_sender: Option<String>,
-    message_count: i64,
+    /// Names it in `/api/channels/{hash}/messages`.
+    hash: &'c str,
+    /// The latest `first_seen`.
+    last_activity: &'c str,
+    /// Without its sender.
+    last_message: Option<&'c str>,
+    last_sender: Option<&'c str>,
+    /// Different texts.
+    message_count: usize,
     name: String,
 }
 
-impl ChannelRow {
-    fn plain(channel: Channel) -> Self {
-        let text = channel.last_text;
-        let last_message = text.map(|text| match text.find(": ") {
-            Some(at) if at > 0 => text[at + 2..].to_owned(),
-            _ => text,
-        });
+impl<'c> ChannelRow<'c> {
+    /// Shows a channel.
+    pub fn of(channel: &'c Channel) -> Self {
+        let hash = channel.hash.as_str();
+        let is_encrypted = channel.is_encrypted();
+        let number = hash.strip_prefix("enc_");
+        let last_text = channel.last_text.as_deref().filter(|_| !is_encrypted);
         Self {
-            encrypted: None,
-            name: channel.hash.clone(),
-            hash: channel.hash,
-            last_activity: channel.last_activity,
-            last_message,
-            last_sender: channel.last_sender,
-            message_count: channel.messages,
-        }
-    }
-
-    fn encrypted(channel: Channel) -> Self {
-        let byte = channel.hash.strip_prefix("enc_").unwrap_or_default();
-        Self {
-            encrypted: Some(true),
-            name: format!("Encrypted (0x{byte})"),
-            hash: channel.hash,
-            last_activity: channel.last_activity,
-            last_message: None,
-            last_sender: None,
-            message_count: channel.messages,
+            encrypted: is_encrypted.then_some(true),
+            hash,
+            last_activity: &channel.last_activity,
+            last_message: last_text.map(|text| split(text, usize::MAX).1),
+            last_sender: channel.last_sender.as_deref().filter(|_| !is_encrypted),
+            message_count: channel.message_count,
+            name: number.map_or_else(|| hash.to_owned(), |hex| format!("Encrypted (0x{hex})")),
         }
     }
 }
 
-/// Lists channels, the latest active first; encrypted ones come last, if they are asked for.
+/// Splits `sender: text` at the first colon, if that comes after at most so many bytes.
+fn split(text: &str, sender_bytes_max: usize) -> (Option<&str>, &str) {
+    match text.split_once(": ") {
+        Some((sender, rest)) if (1..=sender_bytes_max).contains(&sender.len()) => {
+            (Some(sender), rest)
+        }
+        _ => (None, text),
+    }
+}
+
+/// Lists channels, as of at most 60 s ago.
 #[utoipa::path(
     get,
     path = "/api/channels",
     tag = "channels",
     params(
         ("region" = Option<String>, Query, description = "comma list of IATA codes, any; `All`"),
-        ("includeEncrypted" = Option<bool>, Query, description = "`true` for all"),
+        ("includeEncrypted" = Option<bool>, Query, description = "`true` for unreadable ones too"),
     ),
     responses(
-        (status = 200, description = "channels", body = ChannelList),
-        (status = 503, description = "busy", body = ErrorBody),
+        (status = 200, description = "channels", body = ChannelList<'_>),
+        (status = 400, description = "a parameter is malformed", body = ErrorBody),
+        (status = 503, description = "busy, or the query was too slow", body = ErrorBody),
     )
 )]
 pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
-    let regions = regions(bounded_list(&params, "region")?);
-    let is_all = params.text("includeEncrypted") == Some("true");
-    if regions.is_empty() {
-        let kept = if is_all { &state.all_channels_kept } else { &state.channels_kept };
-        return kept.get(async || state.ask(move |reader| read(reader, &[], is_all)).await).await;
-    }
-    state.ask_scan(move |reader| read(reader, &regions, is_all)).await
+    let mut regions = regions(bounded_list(&params, "region")?);
+    regions.sort_unstable();
+    regions.dedup();
+    let with_encrypted = params.text("includeEncrypted") == Some("true");
+    let prefix = if with_encrypted { "all" } else { "" };
+    let key =
+        format!("{prefix}{}", regions.iter().map(|code| format!("/{code}")).collect::<String>());
+    let ask = move |reader: &Reader| write_list(reader, &regions, with_encrypted);
+    let made = state.channels_kept.get(&key, async || {
+        let body = state.ask_scan(ask).await?;
+        body.ok_or_else(|| ApiError::answer_too_large(BODY_BYTES_MAX))
+    });
+    made.await
 }
 
-fn read(reader: &Reader, regions: &[String], is_all: bool) -> Result<JsonBody, DbError> {
-    let plain = channels::list(reader, Kind::Plain, regions)?;
-    let mut rows: Vec<ChannelRow> = plain.into_iter().map(ChannelRow::plain).collect();
-    if is_all {
-        let encrypted = channels::list(reader, Kind::Encrypted, regions)?;
-        rows.extend(encrypted.into_iter().map(ChannelRow::encrypted));
-    }
-    Ok(JsonBody::of(&ChannelList { channels: rows }))
+fn write_list(
+    reader: &Reader,
+    regions: &[String],
+    with_encrypted: bool,
+) -> Result<Option<JsonBody>, DbError> {
+    let mut channels = channels::list(reader, regions)?;
+    channels.retain(|channel| with_encrypted || !channel.is_encrypted());
+    // Stable: each part stays in its order.
+    channels.sort_by_key(Channel::is_encrypted);
+    let mut body = ListBody::after("{\"channels\":[", BODY_BYTES_MAX);
+    let _ = channels.iter().all(|channel| body.add(&ChannelRow::of(channel)));
+    Ok(body.end("]}"))
 }
 
-/// A part of what was said.
+/// A part of the texts of a channel.
+// For the API's description: `write_messages` writes it row by row.
 #[derive(Serialize, ToSchema)]
-pub struct MessageList {
+pub struct MessageList<'m> {
     /// Oldest first.
-    messages: Vec<MessageRow>,
-    /// All texts of the channel.
+    messages: Vec<MessageRow<'m>>,
+    /// Texts in the channel; those without receptions or JSON are counted and not shown.
     total: usize,
 }
 
 /// One text.
 #[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct MessageRow {
-    #[serde(rename = "first_seen")]
-    first_seen: String,
+pub struct MessageRow<'m> {
+    first_seen: &'m str,
+    /// Of the first reception.
     hops: usize,
-    /// Who heard it first: one, or none.
-    observers: Vec<String>,
-    packet_hash: String,
-    /// Of its first reception.
+    /// Who heard it first.
+    observers: Vec<&'m str>,
+    #[serde(rename = "packetHash")]
+    packet_hash: &'m str,
+    /// Of the first reception, not of the packet.
+    #[serde(rename = "packetId")]
     packet_id: i64,
     /// Receptions.
-    repeats: usize,
-    sender: Option<String>,
-    #[serde(rename = "sender_timestamp")]
-    sender_timestamp: Option<Value>,
+    repeats: i64,
+    sender: Option<&'m str>,
+    /// The sender's clock.
+    #[schema(value_type = Option<f64>)]
+    sender_timestamp: Option<&'m Number>,
+    /// Of the first reception.
     snr: Option<f64>,
-    text: String,
-    /// Its latest reception.
+    text: Option<&'m str>,
+    /// Of the latest reception.
     timestamp: String,
 }
 
-impl MessageRow {
-    /// `None` of a packet without receptions or decoded text.
-    fn of(packet: &Transmission) -> Option<Self> {
-        let decoded: Value = serde_json::from_str(packet.decoded_json.as_deref()?).ok()?;
-        let first = packet.observations.iter().min_by_key(|seen| seen.id)?;
-        let newest_s = packet.observations.iter().map(|seen| seen.timestamp_s).max()?;
-        let said = decoded.get("text").and_then(Value::as_str).unwrap_or_default();
-        let (sender, text) = match said.find(": ") {
-            Some(at) if (1..=SENDER_BYTES_MAX).contains(&at) => {
-                (Some(said[..at].to_owned()), said[at + 2..].to_owned())
-            }
-            _ => {
-                let sender = decoded.get("sender").and_then(Value::as_str);
-                (sender.map(str::to_owned), said.to_owned())
-            }
+impl<'m> MessageRow<'m> {
+    /// Shows a text.
+    pub fn of(message: &'m Message) -> Self {
+        let parts = message.text.as_deref().map(|text| split(text, SENDER_BYTES_MAX));
+        let sender = parts.and_then(|(sender, _)| sender);
+        let timestamp = match message.latest_s {
+            0 => message.first_seen.clone(),
+            latest_s => clock::iso_s(latest_s),
         };
-        Some(Self {
-            first_seen: packet.first_seen.clone(),
-            hops: hops(Some(first)).len(),
-            observers: name_of(first).into_iter().collect(),
-            packet_hash: packet.hash.clone(),
-            packet_id: first.id,
-            repeats: packet.observations.len(),
-            sender,
-            sender_timestamp: decoded.get("sender_timestamp").filter(|at| at.is_number()).cloned(),
-            snr: first.snr,
-            text,
-            timestamp: clock::iso_s(newest_s),
-        })
+        Self {
+            first_seen: &message.first_seen,
+            hops: message.first.hop_count,
+            observers: message.first.observer.as_deref().into_iter().collect(),
+            packet_hash: &message.hash,
+            packet_id: message.first.id,
+            repeats: message.observation_count,
+            sender: sender.or(message.sender.as_deref()),
+            sender_timestamp: message.sender_timestamp.as_ref(),
+            snr: message.first.snr,
+            text: parts.map(|(_, text)| text),
+            timestamp,
+        }
     }
 }
 
-fn name_of(seen: &Observation) -> Option<String> {
-    let observer = seen.observer.as_deref()?;
-    observer.name.clone().or_else(|| observer.id.clone())
-}
-
-/// Returns what was said in a channel: the newest texts, oldest first.
+/// Lists the texts of a channel by their latest reception.
 #[utoipa::path(
     get,
     path = "/api/channels/{hash}/messages",
     tag = "channels",
     params(
-        ("hash" = String, Path, description = "name, or `enc_` and the hash byte"),
+        ("hash" = String, Path, description = "as in the list of channels"),
         ("limit" = Option<i64>, Query, description = "texts, 100 by default"),
-        ("offset" = Option<i64>, Query, description = "texts to step over, from the newest"),
+        ("offset" = Option<i64>, Query, description = "texts to step over, back from the newest"),
         ("region" = Option<String>, Query, description = "comma list of IATA codes, any; `All`"),
     ),
     responses(
-        (status = 200, description = "texts; none of an unknown channel", body = MessageList),
-        (status = 503, description = "busy", body = ErrorBody),
+        (status = 200, description = "texts; none in an unknown channel", body = MessageList<'_>),
+        (status = 400, description = "a parameter is malformed", body = ErrorBody),
+        (status = 413, description = "the list has more than 32 MiB", body = ErrorBody),
+        (status = 503, description = "busy, or the query was too slow", body = ErrorBody),
     )
 )]
 pub async fn messages(
@@ -198,18 +208,21 @@ pub async fn messages(
     hash: Path<String>,
     params: Params,
 ) -> Result<JsonBody, ApiError> {
-    let limits = &state.config.list_limits;
-    let limit_max = usize::try_from(limits.channel_messages_max).unwrap_or(usize::MAX);
-    let part = (params.limit(LIMIT_DEFAULT, limit_max), params.offset());
     let regions = regions(bounded_list(&params, "region")?);
-    let body = state.ask(move |reader| {
-        let found = channels::messages(reader, &hash, &regions, part)?;
-        let mut messages = Vec::with_capacity(found.page.ids.len());
-        found.visit(reader, |packet| {
-            messages.extend(MessageRow::of(packet));
-            true
-        })?;
-        Ok(JsonBody::of(&MessageList { messages, total: found.page.total }))
-    });
-    body.await
+    let limit_max = usize::try_from(state.config.list_limits.channel_messages_max);
+    let slice = (params.limit(LIMIT_DEFAULT, limit_max.unwrap_or(usize::MAX)), params.offset());
+    let body = state.ask(move |reader| write_messages(reader, &hash, &regions, slice)).await?;
+    body.ok_or_else(|| ApiError::answer_too_large(BODY_BYTES_MAX))
+}
+
+fn write_messages(
+    reader: &Reader,
+    channel: &str,
+    regions: &[String],
+    slice: (usize, usize),
+) -> Result<Option<JsonBody>, DbError> {
+    let found = channels::messages(reader, channel, regions, slice)?;
+    let mut body = ListBody::after("{\"messages\":[", BODY_BYTES_MAX);
+    let _ = found.messages.iter().all(|message| body.add(&MessageRow::of(message)));
+    Ok(body.end(&format!(r#"],"total":{}}}"#, found.total)))
 }

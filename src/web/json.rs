@@ -19,11 +19,6 @@ pub fn bytes<T: Serialize + ?Sized>(value: &T) -> Bytes {
     text.into()
 }
 
-/// Returns a value as a part of a body: JSON as Go writes it.
-pub fn text<T: Serialize + ?Sized>(value: &T) -> String {
-    go_json::to_string(value)
-}
-
 /// The body of a list that is written row by row, up to a bound.
 pub struct ListBody {
     bytes: Vec<u8>,
@@ -35,7 +30,12 @@ pub struct ListBody {
 impl ListBody {
     /// Begins with `{"packets":[`.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes: b"{\"packets\":[".to_vec(), bytes_max, is_empty: true, is_full: false }
+        Self::after("{\"packets\":[", bytes_max)
+    }
+
+    /// Begins with `head`, which ends where the rows begin.
+    pub fn after(head: impl Into<Vec<u8>>, bytes_max: usize) -> Self {
+        Self { bytes: head.into(), bytes_max, is_empty: true, is_full: false }
     }
 
     /// Writes a row; `false` if the bound is reached.

@@ -16,7 +16,7 @@ mod live;
 pub mod memory;
 pub mod metrics;
 pub mod migrations;
-pub mod node_query;
+pub mod node_activity;
 pub mod node_rows;
 pub mod nodes;
 pub mod observers;

@@ -1,197 +1,221 @@
-//! Nodes as the API shows them (contract §4.1, §4.2). Fields stand in the order of the JSON keys.
-
-use std::collections::BTreeSet;
-use std::sync::Arc;
+//! Nodes as the API shows them (contract §4.1, §4.2). Fields stand in the order of the JSON keys,
+//! which are sorted.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::nodes::NodeFigures;
-use super::packet_rows::ObservationRow;
-use super::state::AppState;
+use super::node_activity::Activity;
+
 use crate::clock;
 use crate::db::nodes::{Node, RelayFigures};
-use crate::db::packets::Transmission;
+use crate::db::packets::{Observation, Transmission};
 
-const HOUR_S: u64 = 3_600;
+const HOUR_S: i64 = 3_600;
 
-/// A node.
+/// One node. The keys about relaying are there for repeaters and rooms only.
 #[derive(Serialize, ToSchema)]
-pub struct NodeRow {
+pub struct NodeRow<'n> {
     advert_count: i64,
     battery_mv: Option<i64>,
-    default_scope: Option<String>,
-    first_seen: Option<String>,
-    /// Only of one node: its flood adverts of 7 days.
+    default_scope: Option<&'n str>,
+    first_seen: Option<&'n str>,
+    /// Flood adverts of the last 7 days; on one node's own page only.
     #[serde(skip_serializing_if = "Option::is_none")]
     flood_advert_count_7d: Option<i64>,
-    /// Advertises from outside the geo filter.
+    /// Whether it advertises from outside the geo filter.
     foreign: bool,
-    /// Bytes of its path hashes, by its latest advert of 7 days.
+    /// Bytes of the hashes in paths, of its latest advert of the last 7 days.
     hash_size: Option<u8>,
+    /// Whether it goes to and fro between sizes.
     hash_size_inconsistent: bool,
-    /// Only if there is more than one.
+    /// If it used more than one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hash_sizes_seen: Option<BTreeSet<u8>>,
+    hash_sizes_seen: Option<Vec<u8>>,
     /// The same as `last_seen`.
-    last_heard: Option<String>,
+    last_heard: Option<&'n str>,
+    /// When a packet was last heard that it had passed on.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_relayed: Option<String>,
-    last_seen: Option<String>,
+    last_seen: Option<&'n str>,
     lat: Option<f64>,
     lon: Option<f64>,
-    name: Option<String>,
-    public_key: String,
-    /// Repeaters and rooms, unless it could not be read.
+    name: Option<&'n str>,
+    public_key: &'n str,
+    /// Whether it passed a packet on within `relay_window_hours`.
     #[serde(skip_serializing_if = "Option::is_none")]
     relay_active: Option<bool>,
+    /// Different packets.
     #[serde(skip_serializing_if = "Option::is_none")]
     relay_count_1h: Option<u64>,
+    /// Different packets.
     #[serde(skip_serializing_if = "Option::is_none")]
     relay_count_24h: Option<u64>,
+    /// As configured; on one node's own page only.
     #[serde(skip_serializing_if = "Option::is_none")]
-    relay_window_hours: Option<u64>,
-    role: Option<String>,
+    relay_window_hours: Option<f64>,
+    role: Option<&'n str>,
     temperature_c: Option<f64>,
-    /// Regions whose packets it passed on.
+    /// Regions of the packets that it passed on.
     #[serde(skip_serializing_if = "Option::is_none")]
-    transported_scopes: Option<BTreeSet<String>>,
+    transported_scopes: Option<Vec<&'n str>>,
+    /// Different packets.
     #[serde(skip_serializing_if = "Option::is_none")]
     unscoped_relay_count_24h: Option<u64>,
 }
 
-impl NodeRow {
-    /// Shows what its row says.
-    pub fn plain(node: &Node) -> Self {
+impl<'n> NodeRow<'n> {
+    /// Shows a node as its row tells.
+    pub fn plain(node: &'n Node) -> Self {
         Self {
             advert_count: node.advert_count,
             battery_mv: node.battery_mv,
-            default_scope: node.default_scope.clone(),
-            first_seen: node.first_seen.clone(),
+            default_scope: node.default_scope.as_deref(),
+            first_seen: node.first_seen.as_deref(),
             flood_advert_count_7d: None,
             foreign: node.is_foreign,
             hash_size: None,
             hash_size_inconsistent: false,
             hash_sizes_seen: None,
-            last_heard: node.last_seen.clone(),
+            last_heard: node.last_seen.as_deref(),
             last_relayed: None,
-            last_seen: node.last_seen.clone(),
+            last_seen: node.last_seen.as_deref(),
             lat: node.lat,
             lon: node.lon,
-            name: node.name.clone(),
-            public_key: node.public_key.clone(),
+            name: node.name.as_deref(),
+            public_key: &node.public_key,
             relay_active: None,
             relay_count_1h: None,
             relay_count_24h: None,
             relay_window_hours: None,
-            role: node.role.clone(),
+            role: node.role.as_deref(),
             temperature_c: node.temperature_c,
             transported_scopes: None,
             unscoped_relay_count_24h: None,
         }
     }
-}
 
-/// Makes rows with what recent packets tell.
-pub struct Enriched {
-    figures: Arc<NodeFigures>,
-    relay_active_s: u64,
-    now_s: i64,
-}
-
-impl Enriched {
-    /// As of now.
-    pub fn new(state: &AppState, figures: Arc<NodeFigures>) -> Self {
-        let relay_active_s = state.config.relay_active.as_secs();
-        Self { figures, relay_active_s, now_s: state.clock.now_s() }
-    }
-
-    /// Shows a node of a list.
-    pub fn row(&self, node: &Node) -> NodeRow {
-        let mut row = NodeRow::plain(node);
-        if let Some(size) = self.figures.hash_sizes.get(&node.public_key) {
-            row.hash_size = Some(size.latest);
-            row.hash_size_inconsistent = size.is_inconsistent;
-            row.hash_sizes_seen = (size.seen.len() > 1).then(|| size.seen.clone());
+    /// Shows a node with what packets tell of it.
+    pub fn of(node: &'n Node, activity: &'n Activity) -> Self {
+        let mut row = Self::plain(node);
+        let sizes = activity.hash_sizes.as_ref().and_then(|sizes| sizes.get(&node.public_key));
+        if let Some(sizes) = sizes {
+            row.hash_size = Some(sizes.latest);
+            row.hash_size_inconsistent = sizes.is_inconsistent;
+            let is_mixed = sizes.seen.len() > 1;
+            row.hash_sizes_seen = is_mixed.then(|| sizes.seen.iter().copied().collect());
         }
-        if let Some(relays) = self.figures.relays.as_ref().filter(|_| node.is_relay()) {
-            self.add_relays(&mut row, relays.get(&node.public_key));
+        if let Some(relays) = activity.relays.as_ref().filter(|_| node.is_relay()) {
+            row.add_relaying(relays.get(&node.public_key), activity);
         }
         row
     }
 
-    /// Shows one node with what only its own page has.
-    pub fn detail(&self, node: &Node, flood_adverts: i64) -> NodeRow {
-        let mut row = self.row(node);
-        row.flood_advert_count_7d = Some(flood_adverts);
-        row.relay_window_hours = node.is_relay().then_some(self.relay_active_s / HOUR_S);
-        row
+    /// Adds what one node's own page has.
+    #[must_use]
+    pub fn in_detail(self, flood_adverts: i64, activity: &Activity) -> Self {
+        let hours = self.relay_active.map(|_| activity.relay_window_s as f64 / HOUR_S as f64);
+        Self { flood_advert_count_7d: Some(flood_adverts), relay_window_hours: hours, ..self }
     }
 
-    fn add_relays(&self, row: &mut NodeRow, relayed: Option<&RelayFigures>) {
-        let age_s = relayed.map(|relayed| self.now_s.saturating_sub(relayed.latest_s));
-        let limit_s = i64::try_from(self.relay_active_s).unwrap_or(i64::MAX);
-        row.relay_active = Some(age_s.is_some_and(|age_s| age_s <= limit_s));
-        row.relay_count_1h = Some(relayed.map_or(0, |relayed| relayed.packets_1h));
-        row.relay_count_24h = Some(relayed.map_or(0, |relayed| relayed.packets_24h));
-        row.unscoped_relay_count_24h = Some(relayed.map_or(0, |relayed| relayed.unscoped_24h));
-        row.last_relayed = relayed.map(|relayed| clock::iso_s(relayed.latest_s));
-        let scopes = relayed.map(|relayed| relayed.scopes.clone());
-        row.transported_scopes = scopes.filter(|scopes| !scopes.is_empty());
+    /// What is not among those that relayed in the last 24 hours relayed nothing.
+    fn add_relaying(&mut self, figures: Option<&'n RelayFigures>, activity: &Activity) {
+        let since_s = activity.at_s - activity.relay_window_s;
+        self.relay_active = Some(figures.is_some_and(|figures| figures.latest_s > since_s));
+        self.relay_count_1h = Some(figures.map_or(0, |figures| figures.packets_1h));
+        self.relay_count_24h = Some(figures.map_or(0, |figures| figures.packets_24h));
+        self.unscoped_relay_count_24h = Some(figures.map_or(0, |figures| figures.unscoped_24h));
+        self.last_relayed = figures.map(|figures| clock::iso_s(figures.latest_s));
+        let scopes = figures.map(|figures| figures.scopes.iter().map(String::as_str).collect());
+        self.transported_scopes = scopes.filter(|scopes: &Vec<_>| !scopes.is_empty());
     }
 }
 
-/// An advert of a node: a row of the database with all its receptions.
+/// One packet that a node sent.
 #[derive(Serialize, ToSchema)]
-pub struct AdvertRow<'t> {
+pub struct SentRow<'t> {
     decoded_json: Option<&'t str>,
+    direction: Option<&'t str>,
     first_seen: &'t str,
     hash: &'t str,
     id: i64,
     observation_count: usize,
-    /// Newest first.
-    observations: Vec<AdvertReception<'t>>,
+    /// Latest first.
+    observations: Vec<ReceptionOf<'t>>,
+    observer_iata: Option<&'t str>,
+    observer_id: Option<&'t str>,
+    observer_name: Option<&'t str>,
     path_json: Option<&'t str>,
     payload_type: Option<i64>,
     raw_hex: Option<&'t str>,
     route_type: Option<i64>,
     rssi: Option<f64>,
+    /// `null` without a scope, `""` of a region that is not known here.
     scope_name: Option<&'t str>,
     snr: Option<f64>,
+    /// The same as `first_seen`.
     timestamp: &'t str,
 }
 
-/// One reception of an advert.
-#[derive(Serialize, ToSchema)]
-pub struct AdvertReception<'t> {
-    #[serde(flatten)]
-    #[schema(inline)]
-    row: ObservationRow<'t>,
-    transmission_id: i64,
-}
-
-impl<'t> AdvertRow<'t> {
-    /// Shows a packet; `scope` as stored.
-    pub fn of(packet: &'t Transmission, scope: Option<&'t str>) -> Self {
+impl<'t> SentRow<'t> {
+    /// Shows a packet with all who heard it.
+    pub fn of(packet: &'t Transmission, scope_name: Option<&'t str>) -> Self {
         let best = packet.best();
-        let rows = ObservationRow::all_of(packet).into_iter();
+        let shown = best.map(|seen| ReceptionOf::of(packet, seen));
+        let shown = shown.as_ref();
         Self {
             decoded_json: packet.decoded_json.as_deref(),
+            direction: best.and_then(|seen| seen.direction.as_deref()),
             first_seen: &packet.first_seen,
             hash: &packet.hash,
             id: packet.id,
             observation_count: packet.observations.len(),
-            observations: rows
-                .map(|row| AdvertReception { row, transmission_id: packet.id })
-                .collect(),
+            observations: ReceptionOf::all_of(packet),
+            observer_iata: shown.and_then(|seen| seen.observer_iata),
+            observer_id: shown.and_then(|seen| seen.observer_id),
+            observer_name: shown.and_then(|seen| seen.observer_name),
             path_json: best.and_then(|seen| seen.path_json.as_deref()),
             payload_type: packet.payload_type,
             raw_hex: packet.raw_hex.as_deref(),
             route_type: packet.route_type,
             rssi: best.and_then(|seen| seen.rssi),
-            scope_name: scope,
+            scope_name,
             snr: best.and_then(|seen| seen.snr),
             timestamp: &packet.first_seen,
         }
+    }
+}
+
+/// One reception of a packet that a node sent.
+#[derive(Serialize, ToSchema)]
+pub struct ReceptionOf<'t> {
+    id: i64,
+    observer_iata: Option<&'t str>,
+    observer_id: Option<&'t str>,
+    observer_name: Option<&'t str>,
+    path_json: Option<&'t str>,
+    rssi: Option<f64>,
+    snr: Option<f64>,
+    timestamp: String,
+    transmission_id: i64,
+}
+
+impl<'t> ReceptionOf<'t> {
+    fn of(packet: &'t Transmission, seen: &'t Observation) -> Self {
+        let observer = seen.observer.as_deref();
+        Self {
+            id: seen.id,
+            observer_iata: observer.and_then(|observer| observer.iata.as_deref()),
+            observer_id: observer.and_then(|observer| observer.id.as_deref()),
+            observer_name: observer.and_then(|observer| observer.name.as_deref()),
+            path_json: seen.path_json.as_deref(),
+            rssi: seen.rssi,
+            snr: seen.snr,
+            timestamp: clock::iso_ms(seen.timestamp_s.saturating_mul(1000)),
+            transmission_id: packet.id,
+        }
+    }
+
+    fn all_of(packet: &'t Transmission) -> Vec<Self> {
+        packet.observations.iter().map(|seen| Self::of(packet, seen)).collect()
     }
 }

@@ -2,8 +2,10 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 mod analytics;
+mod api_channels;
 mod api_lists;
 mod api_nodes;
+mod api_observers;
 mod api_packet_detail;
 mod api_packets;
 mod api_perf;

@@ -15,10 +15,16 @@ use corescope::db::{OpenOptions, ReaderOptions, Readers};
 use corescope::sim::history::{self, HistoryPlan};
 use corescope::sim::network::Network;
 use corescope::store::{Covers, Floor, Record, Snapshot, Store};
-use corescope::web::{self, Ready, State};
+use corescope::web::{self, AppState, Ready, State};
 use rusqlite::Connection;
 
 use crate::support::api::{Api, NOW_MS};
+
+/// Lets lists be answered from a snapshot, as the Loader would after a look at the database.
+fn show(state: &AppState, snapshot: Arc<Snapshot>) {
+    state.window.publish(snapshot, 0);
+    state.window.note_look(state.clock.monotonic());
+}
 
 fn config() -> Config {
     let mut config = Config::default();
@@ -180,11 +186,11 @@ async fn compare(path: &Path, pair_step: usize) {
     let rows = all_records(path, &readers).await;
     let floor_s = middle_s(&rows);
     let [sqlite, full, mixed, empty] = [(); 4].map(|()| state(&readers));
-    full.window.store(window(&rows, Floor::Everything));
-    assert_eq!(full.window.load().covers(None), Covers::Everything);
-    mixed.window.store(window(&rows, Floor::Since(floor_s)));
+    show(&full, window(&rows, Floor::Everything));
+    assert_eq!(full.window.latest().covers(None), Covers::Everything);
+    show(&mixed, window(&rows, Floor::Since(floor_s)));
     // Claims everything and has nothing: whatever it is asked for has no rows.
-    empty.window.store(window(&[], Floor::Everything));
+    show(&empty, window(&[], Floor::Everything));
     let queries = queries(path, floor_s, pair_step);
     let mut rows_in_all = 0;
     for query in queries.all.iter().chain(&queries.left_to_sqlite) {
@@ -289,7 +295,7 @@ async fn a_part_in_memory_answers_for_itself_and_for_nothing_beyond() {
     // What the window says of types is told from what the database says.
     rows.iter_mut().for_each(|row| row.payload_type = Some(77));
     let state = state(&readers);
-    state.window.store(window(&rows, Floor::Since(floor_s)));
+    show(&state, window(&rows, Floor::Since(floor_s)));
     let since = |after_s: i64| corescope::clock::iso_s(floor_s + after_s);
     let told = async |query: String| total(&ask_all(&[&state], &query).await[0].1);
     assert!(told(format!("type=77&since={}", since(1))).await > 0);
@@ -310,7 +316,7 @@ async fn what_the_window_cannot_hold_or_the_database_has_no_more_comes_from_the_
     let readers = Readers::open(&database(&api), ReaderOptions::default()).unwrap();
     let (sqlite, full) = (state(&readers), state(&readers));
     let rows = all_records(&database(&api), &readers).await;
-    full.window.store(window(&rows, Floor::Everything));
+    show(&full, window(&rows, Floor::Everything));
     for gone in ["observations", "transmissions"] {
         api.execute(&format!("DELETE FROM {gone}"));
         let answers = ask_all(&[&sqlite, &full], "limit=10000").await;
@@ -320,7 +326,7 @@ async fn what_the_window_cannot_hold_or_the_database_has_no_more_comes_from_the_
         "INSERT INTO transmissions (id, raw_hex, hash, first_seen) VALUES \
          (1, '', x'61', '2026-05-17T17:00:00Z'), (2, '', 'b', x'32')",
     );
-    full.window.store(window(&all_records(&database(&api), &readers).await, Floor::Everything));
+    show(&full, window(&all_records(&database(&api), &readers).await, Floor::Everything));
     for query in ["", "hash=a", "since=2026-05-17T00:00:00Z", "groupByHash=true"] {
         let answers = ask_all(&[&sqlite, &full], query).await;
         assert_eq!(answers[0], answers[1], "{query}");

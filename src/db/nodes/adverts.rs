@@ -69,9 +69,21 @@ fn hash_size(sizes: &[u8]) -> Option<HashSize> {
 /// # Errors
 /// As [`hash_sizes`].
 pub fn count_flood_adverts(reader: &Reader, key: &str, now_s: i64) -> Result<i64, DbError> {
-    let sql = "SELECT count(*) FROM (SELECT 1 FROM transmissions WHERE from_pubkey = ?1 \
-               AND +payload_type = 4 AND route_type IN (0, 1) AND +first_seen > ?2 LIMIT ?3)";
-    reader.number(sql, (key, clock::iso_s(now_s - WINDOW_S), ADVERTS_MAX))
+    let count = |whose: &str| {
+        let sql = format!(
+            "SELECT count(*) FROM (SELECT 1 FROM transmissions WHERE {whose} \
+             AND route_type IN (0, 1) AND first_seen > ?2 LIMIT ?3)"
+        );
+        reader.number(&sql, (key, clock::iso_s(now_s - WINDOW_S), ADVERTS_MAX))
+    };
+    let counted = count("from_pubkey = ?1 AND +payload_type = 4")?;
+    if reader.is_migrated("backfill_from_pubkey_v1")? {
+        return Ok(counted);
+    }
+    // Whose advert it is stands in the frame.
+    let in_frame = "payload_type = 4 AND from_pubkey IS NULL \
+                    AND instr(upper(raw_hex), upper(?1)) > 0";
+    Ok((counted + count(in_frame)?).min(ADVERTS_MAX))
 }
 
 #[cfg(test)]

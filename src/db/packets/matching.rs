@@ -39,7 +39,7 @@ pub(super) fn matching_ids(reader: &Reader, filter: &Filter) -> Result<Vec<i64>,
 }
 
 /// Returns the ids of transmissions without hash or time: no list shows them.
-pub(super) fn blank_ids(reader: &Reader) -> Result<HashSet<i64>, DbError> {
+pub(in crate::db) fn blank_ids(reader: &Reader) -> Result<HashSet<i64>, DbError> {
     let sql = "SELECT id FROM transmissions WHERE hash = '' \
                UNION ALL SELECT id FROM transmissions WHERE first_seen = ''";
     Ok(reader.rows(sql, [], |row| row.get(0))?.into_iter().collect())

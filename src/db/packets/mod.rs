@@ -27,7 +27,7 @@ pub use filter::{Filter, Span};
 pub use grouped::list_grouped;
 pub use heard::resolve_node;
 pub(in crate::db) use heard::{heard_by, observers_in};
-pub(in crate::db) use matching::json_list;
+pub(in crate::db) use matching::{blank_ids, json_list};
 pub use outline::{ids_after, look, outline};
 pub use page::{Page, Slice, list, list_of_nodes, times_since};
 pub use records::records;
