@@ -123,7 +123,8 @@ impl Load {
 
     fn put_live(&mut self, record: Record) {
         let is_within = match self.store.floor() {
-            Floor::Since(floor_s) => record.recency_s() >= floor_s,
+            // Before all is in, the floor still moves down past it, and the outline is older.
+            Floor::Since(floor_s) => self.phase != Phase::Settled || record.recency_s() >= floor_s,
             Floor::Nothing | Floor::Everything => true,
         };
         if !is_within {
