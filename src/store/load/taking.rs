@@ -122,11 +122,10 @@ impl Load {
     }
 
     fn put_live(&mut self, record: Record) {
-        // While history is loaded the floor sinks below it sooner or later, and the outline was
-        // drawn before it came.
         let is_within = match self.store.floor() {
-            Floor::Since(floor_s) if self.phase == Phase::Settled => record.recency_s() >= floor_s,
-            _ => true,
+            // Before all is in, the floor still moves down past it, and the outline is older.
+            Floor::Since(floor_s) => self.phase != Phase::Settled || record.recency_s() >= floor_s,
+            Floor::Nothing | Floor::Everything => true,
         };
         if !is_within {
             self.is_changed |= self.store.remove(record.id);

@@ -10,6 +10,7 @@ use corescope::config::{Config, Role};
 use corescope::ingest::source_status::Now;
 use corescope::ingest::watchdog::Health;
 use corescope::perf::prometheus::CONTENT_TYPE;
+use corescope::store::load::LoadStatus;
 use corescope::web::metrics::names::ALL;
 use serde_json::{Value, json};
 
@@ -36,6 +37,8 @@ async fn busy() -> Option<String> {
     gauge.count_dropped(&"local".into(), watched.api.clock.now_ms());
     let lag = &watched.api.state.loop_lag;
     lag.note(now.monotonic, now.monotonic + std::time::Duration::from_millis(3));
+    let loaded = LoadStatus { has_loader: true, ..LoadStatus::default() };
+    watched.api.state.window.set_status(loaded);
     watched.api.get("/api/packets").await;
     watched.api.get("/api/nope").await;
     watched.api.clock.advance_ms(11_000);
