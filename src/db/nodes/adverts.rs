@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::WITHOUT_SENDER;
 use crate::clock;
 use crate::db::error::DbError;
 use crate::db::reader::{Reader, stored_text};
@@ -72,7 +73,7 @@ pub fn count_flood_adverts(reader: &Reader, key: &str, now_s: i64) -> Result<i64
     let count = |whose: &str| {
         let sql = format!(
             "SELECT count(*) FROM (SELECT 1 FROM transmissions WHERE {whose} \
-             AND route_type IN (0, 1) AND first_seen > ?2 LIMIT ?3)"
+             AND +route_type IN (0, 1) AND +first_seen > ?2 LIMIT ?3)"
         );
         reader.number(&sql, (key, clock::iso_s(now_s - WINDOW_S), ADVERTS_MAX))
     };
@@ -81,9 +82,8 @@ pub fn count_flood_adverts(reader: &Reader, key: &str, now_s: i64) -> Result<i64
         return Ok(counted);
     }
     // Whose advert it is stands in the frame.
-    let in_frame = "payload_type = 4 AND from_pubkey IS NULL \
-                    AND instr(upper(raw_hex), upper(?1)) > 0";
-    Ok((counted + count(in_frame)?).min(ADVERTS_MAX))
+    let in_frame = format!("{WITHOUT_SENDER} AND instr(upper(raw_hex), upper(?1)) > 0");
+    Ok((counted + count(&in_frame)?).min(ADVERTS_MAX))
 }
 
 #[cfg(test)]

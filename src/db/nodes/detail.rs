@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::params_from_iter;
 
 use super::filter::{Conditions, Hidden, has_lower_keys};
-use super::{COLUMNS, Node, node_of};
+use super::{COLUMNS, Node, WITHOUT_SENDER, node_of};
 use crate::db::error::DbError;
 use crate::db::packets::{Depth, Page, Transmission};
 use crate::db::reader::{Reader, stored_text};
@@ -103,10 +103,12 @@ fn ids_sent_by(reader: &Reader, public_key: &str) -> Result<Vec<i64>, DbError> {
                   AND first_seen <> '' ORDER BY +id DESC LIMIT ?2";
     let mut ids = reader.rows(filled, (public_key, ADVERTS_MAX), |row| row.get::<_, i64>(0))?;
     if !reader.is_migrated("backfill_from_pubkey_v1")? {
-        let missing = "SELECT id FROM transmissions WHERE payload_type = 4 \
-                       AND instr(upper(raw_hex), upper(?1)) > 0 AND from_pubkey IS NULL \
-                       AND hash <> '' AND first_seen <> '' ORDER BY +id DESC LIMIT ?2";
-        ids.extend(reader.rows(missing, (public_key, ADVERTS_MAX), |row| row.get::<_, i64>(0))?);
+        let missing = format!(
+            "SELECT id FROM transmissions WHERE {WITHOUT_SENDER} \
+             AND instr(upper(raw_hex), upper(?1)) > 0 \
+             AND hash <> '' AND first_seen <> '' ORDER BY +id DESC LIMIT ?2"
+        );
+        ids.extend(reader.rows(&missing, (public_key, ADVERTS_MAX), |row| row.get::<_, i64>(0))?);
         ids.sort_unstable_by(|a, b| b.cmp(a));
         ids.truncate(usize::try_from(ADVERTS_MAX).unwrap_or(0));
     }

@@ -55,9 +55,9 @@ pub enum Sorting {
 impl Sorting {
     pub(super) const fn sql(self) -> &'static str {
         match self {
-            Self::LastSeen => "last_seen DESC, public_key",
-            Self::Name => "name, public_key",
-            Self::AdvertCount => "advert_count DESC, public_key",
+            Self::LastSeen => "last_seen DESC, lower(public_key)",
+            Self::Name => "name, lower(public_key)",
+            Self::AdvertCount => "advert_count DESC, lower(public_key)",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::WITHOUT_SENDER;
 use crate::db::error::DbError;
 use crate::db::packets::{heard_by, observers_in};
 use crate::db::reader::{Reader, stored_text};
@@ -32,9 +33,8 @@ fn senders_of_adverts(reader: &Reader) -> Result<HashMap<i64, String>, DbError> 
     let mut senders: HashMap<i64, String> =
         filled.into_iter().filter_map(|(id, key)| Some((id, key?))).collect();
     if !reader.is_migrated("backfill_from_pubkey_v1")? {
-        let missing = "SELECT id, raw_hex FROM transmissions \
-                       WHERE payload_type = 4 AND from_pubkey IS NULL";
-        let rows = reader.rows(missing, [], |row| Ok((row.get(0)?, stored_text(row, 1)?)))?;
+        let missing = format!("SELECT id, raw_hex FROM transmissions WHERE {WITHOUT_SENDER}");
+        let rows = reader.rows(&missing, [], |row| Ok((row.get(0)?, stored_text(row, 1)?)))?;
         let keys = rows.into_iter().filter_map(|(id, frame)| Some((id, sender_of(&frame?)?)));
         senders.extend(keys);
     }
