@@ -99,6 +99,11 @@ impl Reader {
         list_migrations(&self.connection, now_s)
     }
 
+    /// The connection, for queries that the writer runs too.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Prepares a statement, or takes it from those that were prepared before.
     pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, DbError> {
         self.connection.prepare_cached(sql).doing("prepare a query")
@@ -218,6 +223,14 @@ pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Stri
         _ => return Ok(None),
     };
     Ok((!text.is_empty()).then_some(text))
+}
+
+/// Reads a text as it is stored, `''` included; NULL and values of another type are `None`.
+pub(super) fn stored_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
+    })
 }
 
 /// Reads a number; NULL, texts and what is not finite are `None`.

@@ -15,6 +15,7 @@
 //! - [`moment`] times that sort as their texts; [`packed`] numbers as bytes
 //! - [`select`] which transmissions a list has
 
+pub mod analytics;
 mod moment;
 mod names;
 mod packed;

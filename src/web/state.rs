@@ -7,9 +7,13 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 use arc_swap::ArcSwap;
 
+use super::analytics;
+use super::analytics_kept::KeptBodies;
 use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
+use super::nodes::{self, NodeFigures};
+use super::observers::Listed;
 use super::stats::Counted;
 use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
@@ -31,6 +35,12 @@ const COUNTS_TTL: Duration = Duration::from_secs(10);
 
 /// How long the body of `/api/healthz` and the list of migrations are good.
 const HEALTH_TTL: Duration = Duration::from_secs(1);
+
+/// How long what recent packets tell of nodes is good (contract §4.1: sizes of hashes 15 s).
+const NODE_FIGURES_TTL: Duration = Duration::from_secs(15);
+
+/// How long the list of channels is good (contract §4.4).
+const CHANNELS_TTL: Duration = Duration::from_secs(60);
 
 /// What this program is.
 #[derive(Clone, Copy, Debug)]
@@ -93,12 +103,21 @@ pub struct AppState {
     counts: Fresh<Arc<Counted>>,
     migrations: Fresh<Arc<Vec<MigrationStatus>>>,
     pub(super) healthz_body: Fresh<JsonBody>,
+    pub(super) hash_sizes_kept: KeptBodies,
+    pub(super) rf_kept: KeptBodies,
     backfill: OnceLock<BackfillDoor>,
+    node_figures: Fresh<Arc<NodeFigures>>,
+    pub(super) observers_kept: Fresh<Listed>,
+    pub(super) channels_kept: Fresh<JsonBody>,
+    pub(super) all_channels_kept: Fresh<JsonBody>,
 }
 
 impl AppState {
     /// Makes the state of a process that has not opened its database yet.
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
+        let [hash_sizes_kept, rf_kept] =
+            ["hashSizes", "rf"].map(|name| analytics::kept(&config, name, &clock));
+        let observers_ttl = config.freshness.observers;
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             requests: RequestStats::new(clock.clone(), super::templates()),
@@ -110,7 +129,13 @@ impl AppState {
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
             migrations: Fresh::new(HEALTH_TTL, clock.clone()),
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
+            hash_sizes_kept,
+            rf_kept,
             backfill: OnceLock::new(),
+            node_figures: Fresh::new(NODE_FIGURES_TTL, clock.clone()),
+            observers_kept: Fresh::new(observers_ttl, clock.clone()),
+            channels_kept: Fresh::new(CHANNELS_TTL, clock.clone()),
+            all_channels_kept: Fresh::new(CHANNELS_TTL, clock.clone()),
             clock,
         }
     }
@@ -185,6 +210,14 @@ impl AppState {
         self.counts.last()
     }
 
+    /// Returns what recent packets tell of nodes, at most 15 s old.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn node_figures(&self) -> Result<Arc<NodeFigures>, ApiError> {
+        self.node_figures.get(async || nodes::read_figures(self).await).await
+    }
+
     /// Returns all migrations, as of at most a second ago.
     ///
     /// # Errors
@@ -203,7 +236,9 @@ impl AppState {
     /// Answers that were kept, and hits and misses on them.
     pub fn cache_counts(&self) -> (u64, u64, u64) {
         let (hits, misses) = self.counts.hits_and_misses();
-        (u64::from(self.counts.last().is_some()), hits, misses)
+        let counts = (u64::from(self.counts.last().is_some()), hits, misses);
+        let analytics = [self.hash_sizes_kept.counts(), self.rf_kept.counts()];
+        analytics.iter().fold(counts, |sum, more| (sum.0 + more.0, sum.1 + more.1, sum.2 + more.2))
     }
 }
 
