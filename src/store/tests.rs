@@ -1,3 +1,5 @@
+//! The window against a plain map: whatever is put in and taken out, each snapshot says the same.
+
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::cmp::Reverse;

@@ -219,6 +219,7 @@ async fn lists_of_the_fixture_are_the_same_from_memory_and_from_disk() {
 
 /// Rows that no writer of ours makes, and receptions that were stored twice.
 const ABSURD: &str = r##"
+  PRAGMA foreign_keys = OFF;
   INSERT INTO transmissions (id, raw_hex, hash, first_seen, route_type, payload_type, decoded_json,
     from_pubkey, channel_hash, last_seen) VALUES
     (-5, '00', 'ODD-HASH', '2026-05-17T17:00:00.5Z', 1, 4, '{"pubKey":"ABCDEF"}', NULL, NULL, 0),
@@ -227,7 +228,7 @@ const ABSURD: &str = r##"
     (9002, '00', 'ü', '', 1, 4, '{}', NULL, NULL, 0),
     (9003, '00', 'FEDCBA9876543210', '2026-05-17T19:00:00+02:00', -9223372036854775808, 100, NULL,
       NULL, NULL, 9223372036854775807),
-    (9004, '00', '0123456789abcdef', '9999-12-31T23:59:59.999Z', NULL, NULL, NULL, '', '', NULL),
+    (9004, '00', '0123456789abcdef', '9999-12-31T23:59:59.999Z', NULL, NULL, NULL, '', '', 1),
     (9005, '00', '0123456789abcde0', '2026-05-17T17:00:00.081Z', 1, 5,
       '{"channel":"#bot","channel":"x","channelHashHex":"11"}', NULL, NULL, 0),
     (9006, '00', '0123456789abcde1', '2026-05-17T17:00:00.081Z', 1, 5, '{"channel":5}', NULL,

@@ -140,9 +140,13 @@ pub(super) fn keep_of_nodes(
 
 /// Estimates the receptions of so many transmissions against all receptions, by the ids in use.
 fn is_lookup_shorter(reader: &Reader, transmissions: usize) -> Result<bool, DbError> {
-    let span = |table| format!("SELECT (SELECT max(id) FROM {table}) - min(id) + 1 FROM {table}");
-    let all = reader.number(&span("transmissions"), [])?.max(1);
-    let receptions = reader.number(&span("observations"), [])?;
+    // Ids may lie as far apart as there are numbers.
+    let span = |table| -> Result<i64, DbError> {
+        let max = reader.number(&format!("SELECT max(id) FROM {table}"), [])?;
+        let min = reader.number(&format!("SELECT min(id) FROM {table}"), [])?;
+        Ok(max.saturating_sub(min).saturating_add(1))
+    };
+    let (all, receptions) = (span("transmissions")?.max(1), span("observations")?);
     let transmissions = i64::try_from(transmissions).unwrap_or(i64::MAX);
     let looked_up = receptions.saturating_mul(transmissions) / all;
     Ok(looked_up.saturating_mul(PASSED_PER_LOOKUP) <= receptions)
