@@ -45,7 +45,8 @@ fn held(region: &Region<'_, System>) -> f64 {
 fn check(what: &str, told: u64, region: &Region<'_, System>) {
     let (told, held) = (told as f64, held(region));
     eprintln!("{what}: told {told}, held {held}");
-    assert!((told - held).abs() <= held / 10.0 + 200.0, "{what}: told {told}, held {held}");
+    // What the test writes is held for it too.
+    assert!((told - held).abs() <= held / 10.0 + 1_024.0, "{what}: told {told}, held {held}");
 }
 
 #[test]
