@@ -42,6 +42,7 @@ pub struct ErrorBody {
         migrations::dry_run,
         migrations::tune,
         migrations::steer,
+        migrations::jobs,
         spec,
         docs,
     ),
