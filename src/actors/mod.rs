@@ -8,6 +8,7 @@
 pub mod backfill;
 pub mod cache;
 pub mod delivery;
+pub mod digests;
 pub mod intake;
 pub mod io_sampler;
 pub mod lifeline;
@@ -30,7 +31,12 @@ use std::time::Duration;
 use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
+<<<<<<< HEAD
 use self::backfill::{Backfill, Begin, Conductor, LiveJobs, LiveRuns, Quiesce, Signals};
+=======
+use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
+use self::digests::Digests;
+>>>>>>> main
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
@@ -153,6 +159,7 @@ impl Actors {
             clock: clock.clone(),
         };
         let conductor = Conductor::new(stored, &migrations.config, clock.clone());
+        Digests::keep(writer.clone(), Arc::clone(&gauge), clock.clone(), digests::EVERY);
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 
