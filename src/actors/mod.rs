@@ -31,12 +31,8 @@ use std::time::Duration;
 use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
-<<<<<<< HEAD
 use self::backfill::{Backfill, Begin, Conductor, LiveJobs, LiveRuns, Quiesce, Signals};
-=======
-use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
 use self::digests::Digests;
->>>>>>> main
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
