@@ -51,6 +51,8 @@ struct Figures {
     holds: Vec<Duration>,
     wal_bytes: u64,
     total: Duration,
+    /// The last checkpoint included.
+    settled: Duration,
 }
 
 fn main() {
@@ -70,7 +72,7 @@ fn main() {
         let scene = if is_busy { "500 receptions/s, 2 readers" } else { "alone" };
         println!(
             "\n{scene:27} | reader ms p50   p95   p99   max | ingest wait ms p99   max | \
-             hold ms p99   max | WAL MB | total s"
+             hold ms p99   max | WAL MB | total s, moved"
         );
         let mut told = Vec::new();
         for policy in policies.into_iter().filter(|policy| is_busy || *policy != Policy::Idle) {
@@ -110,8 +112,8 @@ fn compare(told: &[(Policy, Figures)]) {
     else {
         return;
     };
-    let ratio = |figures: &Figures| figures.total.as_secs_f64() / limit.total.as_secs_f64();
-    println!("total ÷ one UPDATE: {:.2}, at full speed {:.2}", ratio(ours), ratio(full));
+    let ratio = |figures: &Figures| figures.settled.as_secs_f64() / limit.settled.as_secs_f64();
+    println!("total, moved ÷ one UPDATE: {:.2}, at full speed {:.2}", ratio(ours), ratio(full));
     let held = ours.holds.iter().sum::<Duration>().as_secs_f64();
     println!("time held ÷ one UPDATE: {:.2}", held / limit.total.as_secs_f64());
     if let Some(idle) = of(Policy::Idle) {
@@ -205,7 +207,10 @@ fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
                     }
                     Step::Batch(request, limits) => {
                         let answer = writer.run_bounded(&request, &limits);
-                        holds.extend(answer.as_ref().ok().map(|reply| reply.hold));
+                        if let Ok(reply) = &answer {
+                            holds.push(reply.hold);
+                            gauges.note_written(reply.wal_pages);
+                        }
                         conductor.note(answer)
                     }
                     Step::After(pause) => pause,
@@ -216,6 +221,9 @@ fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
         next = Instant::now() + pause;
     }
     let total = started.elapsed();
+    // What one UPDATE leaves in the log has still to be moved: the others have paid for it.
+    raw.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).unwrap();
+    let settled = started.elapsed();
     // Receptions that a long hold has kept waiting.
     serve(&groups, &mut writer, Instant::now() + GROUP_EVERY, &mut waits);
     stop.store(true, Ordering::Relaxed);
@@ -231,7 +239,7 @@ fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
         times.sort();
         times
     });
-    Figures { reads, waits, holds, wal_bytes, total }
+    Figures { reads, waits, holds, wal_bytes, total, settled }
 }
 
 /// Commits what arrives until `until`, and what waits already.
@@ -336,9 +344,9 @@ fn at(times: &[Duration], share: f64) -> f64 {
 }
 
 fn tell(policy: Policy, figures: &Figures) {
-    let Figures { reads, waits, holds, wal_bytes, total } = figures;
+    let Figures { reads, waits, holds, wal_bytes, total, settled } = figures;
     println!(
-        "{:27} | {:13.2} {:5.2} {:5.2} {:5.1} | {:18.2} {:5.1} | {:11.2} {:5.1} | {:6.1} | {:7.2}",
+        "{:27} | {:13.2} {:5.2} {:5.2} {:5.1} | {:18.2} {:5.1} | {:11.2} {:5.1} | {:6.1} | {:7.2} {:7.2}",
         format!("{policy:?}"),
         at(reads, 0.5),
         at(reads, 0.95),
@@ -349,6 +357,7 @@ fn tell(policy: Policy, figures: &Figures) {
         at(holds, 0.99),
         at(holds, 1.0),
         *wal_bytes as f64 / (1 << 20) as f64,
-        total.as_secs_f64()
+        total.as_secs_f64(),
+        settled.as_secs_f64()
     );
 }

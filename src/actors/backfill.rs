@@ -154,7 +154,10 @@ impl Backfill {
 
     fn answered(&mut self, answer: Result<BatchReply, AskError<DbError>>, ctx: &mut Context<Self>) {
         let pause = match answer {
-            Ok(reply) => self.conductor.note(Ok(reply)),
+            Ok(reply) => {
+                self.signals.note_written(reply.wal_pages);
+                self.conductor.note(Ok(reply))
+            }
             Err(AskError::Refused(error)) => self.conductor.note(Err(error)),
             // The writer has ended, and with it the process.
             Err(AskError::Stopped) => self.conductor.note(Err(DbError::Closed)),
@@ -377,6 +380,7 @@ impl Handler<NextBatch> for Backfill {
             return;
         }
         let readings = self.signals.read(&mut self.looked);
+        self.conductor.see_ingest_wait(self.signals.ingest_wait_p99_ms());
         let step = self.conductor.next(&readings, self.signals.is_writer_wanted());
         match step {
             Step::Record(moves) => self.record(moves, ctx),

@@ -25,7 +25,7 @@ pub mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use actix::{Actor, Arbiter};
@@ -108,6 +108,8 @@ pub struct MigrationParts {
     pub wal: Option<Arc<WalGauges>>,
     /// The readers.
     pub readers: Option<Readers>,
+    /// Whether a backup reads the database.
+    pub backup: Option<Arc<AtomicBool>>,
     /// The folder of the database.
     pub folder: Option<PathBuf>,
 }
@@ -129,6 +131,7 @@ impl Actors {
         let ActorParts { connection, migrations, intake_capacity, clock, lifelines } = parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
         let (ledger, pages) = (connection.ledger(), connection.pages());
+        let ingest_waits = connection.ingest_waits();
         let stored = connection.stored_states().unwrap_or_else(|error| {
             tracing::error!(%error, "the books of migrations cannot be read: none is run");
             Vec::new()
@@ -151,6 +154,9 @@ impl Actors {
             gauge: Arc::clone(&gauge),
             wal: migrations.wal,
             readers: migrations.readers,
+            backup: migrations.backup,
+            ingest_waits,
+            levels: migrations.config.levels.clone(),
             folder: migrations.folder,
             clock: clock.clone(),
         };

@@ -11,6 +11,7 @@ use super::auth::Keyed;
 use super::error::ApiError;
 use super::json::JsonBody;
 use super::openapi::ErrorBody;
+use super::params::Params;
 use super::state::{AppState, State};
 use crate::actors::BackfillDoor;
 use crate::actors::backfill::{CommandError, DryRunOf, LiveRun, Retune, Steer};
@@ -110,6 +111,27 @@ fn view_of(mut status: MigrationStatus, live: &[LiveRun]) -> MigrationView {
 pub async fn list(state: State) -> Result<JsonBody, ApiError> {
     let listed = read(&state).await.map_err(|error| error.about("readAsyncMigrations"))?;
     Ok(JsonBody::of(&listed))
+}
+
+/// Lists the moves of a migration, newest first: who moved it where, when and why. Of all
+/// migrations together the last 2,000 are kept.
+#[utoipa::path(
+    get,
+    path = "/api/perf/async-migrations/{name}/moves",
+    tag = "perf",
+    params(
+        ("name" = String, Path, description = "the migration"),
+        ("limit" = Option<i64>, Query, description = "1 to 500, 100 if not said"),
+    ),
+    responses(
+        (status = 200, description = "none if there is no such migration", body = Vec<Object>),
+        (status = 503, description = "starting or busy", body = ErrorBody),
+    )
+)]
+pub async fn moves(state: State, name: Path<String>, query: Params) -> Result<JsonBody, ApiError> {
+    let (name, limit) = (name.into_inner(), query.limit(100, 500));
+    let moves = state.ask(move |reader| reader.list_moves(&name, limit)).await?;
+    Ok(JsonBody::of(&moves))
 }
 
 /// Lists recurring jobs (retention and the like) in the order in which they were first asked for:

@@ -45,6 +45,7 @@ pub struct ErrorBody {
         migrations::tune,
         migrations::steer,
         migrations::jobs,
+        migrations::moves,
         spec,
         docs,
     ),

@@ -3,6 +3,7 @@
 mod api;
 mod bounds;
 mod cli;
+mod contract;
 mod faults;
 mod jobs;
 mod killed;

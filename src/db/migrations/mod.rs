@@ -32,8 +32,8 @@ use rusqlite::Connection;
 pub use self::books::StoredState;
 pub use self::dry_run::DryRun;
 pub use self::job::{Job, JobRequest, JobStep, JobSteps, JobWindow};
-pub use self::list::{DeadLetter, MigrationStatus, list_migrations};
-pub use self::registry::MIGRATIONS;
+pub use self::list::{DeadLetter, MigrationMove, MigrationStatus, list_migrations, list_moves};
+pub use self::registry::{MIGRATIONS, needs_of};
 pub use self::runs::CANCELLED;
 pub(super) use self::runs::register;
 use super::error::DbError;
@@ -61,6 +61,9 @@ pub struct Migration {
 pub struct Walk {
     /// The table.
     pub table: &'static str,
+    /// Finds the transmissions that a step over a key range (`?1` to `?2`) may change so that a
+    /// copy in memory is no longer right; none if it changes nothing that is copied.
+    pub touches: Option<&'static str>,
     /// The column that orders the walk and bounds its steps; it has an index or is the rowid.
     pub key: &'static str,
     /// A condition that an index answers, so that only these rows are walked; usually empty.
