@@ -101,7 +101,7 @@ impl Backfill {
         (backfill, live, jobs)
     }
 
-    /// Looks again after `pause`; an earlier appointment is given up.
+    /// Looks again after `pause`; an earlier appointment is given up: there is one timer (002-06).
     fn schedule(&mut self, pause: Duration, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);

@@ -107,6 +107,7 @@ mod tests {
 
     #[test]
     fn it_grows_by_half_at_most_and_settles_at_the_budget() {
+        // 004-33: a batch is as large as its time allows, at any scale.
         let mut servo = Servo::new(100);
         servo.learn(100, us(100), 1, &BUDGETS);
         assert_eq!(servo.rows(&BUDGETS), 150);

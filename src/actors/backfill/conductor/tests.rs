@@ -5,6 +5,7 @@ use rusqlite::ffi;
 use super::*;
 use crate::perf::backfill::Command;
 use crate::perf::backfill::Eta;
+use crate::perf::backfill::knobs::Setting;
 
 const WALK: &str = "tx_last_seen_backfill_v1";
 const INDEX: &str = "obs_observer_ts_idx_v1";
@@ -196,6 +197,7 @@ fn too_many_rows_at_fault_end_the_run() {
 
 #[test]
 fn what_may_pass_throttles_and_is_tried_again_ever_more_rarely() {
+    // 004-38: what succeeds begins with the shortest pause again.
     let mut stage = Stage::of(State::Pending);
     let mut pauses = Vec::new();
     for _ in 0..8 {
@@ -217,6 +219,7 @@ fn what_may_pass_throttles_and_is_tried_again_ever_more_rarely() {
 
 #[test]
 fn what_will_not_pass_fails_the_run_and_the_next_begins() {
+    // 002-04, 002-05, 004-15: an error or a panic fails the migration, and only it.
     let mut stage = Stage::with(vec![stored(WALK, State::Pending), stored(INDEX, State::Pending)]);
     stage.batch();
     stage.conductor.note(Err(DbError::Panicked { migration: WALK.to_owned() }));
@@ -372,6 +375,7 @@ fn a_long_index_build_waits_for_approval_and_a_short_one_does_not() {
 
 #[test]
 fn knobs_hold_for_the_next_batch_and_end_by_themselves() {
+    // 002-25, 004-24, §10.28.
     let mut stage = Stage::of(State::Pending);
     let setting = Setting {
         knob: "",
