@@ -235,6 +235,10 @@ fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
     let wal_bytes = wal.join().unwrap();
     checkpointer.stop();
     writer.close().unwrap();
+    let left: u64 = raw
+        .query_row("SELECT COUNT(*) FROM transmissions WHERE last_seen = 0", [], |row| row.get(0))
+        .unwrap();
+    assert!(policy == Policy::Idle || left == 0, "{left} rows were not filled by {policy:?}");
     let [reads, waits, holds] = [reads, waits, holds].map(|mut times: Vec<Duration>| {
         times.sort();
         times
