@@ -205,9 +205,10 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
     let migrations = MigrationParts {
-        config: config.migrations,
+        config: config.migrations.clone(),
         wal: Some(checkpointer.gauges()),
         readers: Some(readers.clone()),
+        backup: None,
         folder: database.writer.path().parent().map(Path::to_owned),
     };
     let actors = Actors::start(ActorParts {

@@ -25,7 +25,7 @@ pub use mqtt::{DEFAULT_TOPIC, MqttSourceConfig};
 pub use secret::{BrokerUrl, Secret, Weakness, mask_broker_url};
 pub use sections::{
     ChannelConfig, ClientHints, CompressionConfig, DatabaseConfig, FreshnessConfig, ListLimits,
-    MigrationsConfig, PacketStoreConfig, RetentionConfig,
+    MigrationsConfig, PacketStoreConfig, RetentionConfig, SignalLevel,
 };
 
 /// What this process does (decision 11).

@@ -26,13 +26,13 @@ pub mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
-use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
+use self::backfill::{Backfill, Begin, Conductor, LiveJobs, LiveRuns, Quiesce, Signals};
 use self::digests::Digests;
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
@@ -68,6 +68,8 @@ pub struct Actors {
     pub backfill: Line<Backfill>,
     /// Migrations as they stood a moment ago.
     pub migrations: Arc<LiveRuns>,
+    /// Recurring jobs, in the same way.
+    pub jobs: Arc<LiveJobs>,
     /// Where sources hand in what they hear.
     pub door: Door,
     /// The ingest queue's gauge.
@@ -110,6 +112,8 @@ pub struct MigrationParts {
     pub wal: Option<Arc<WalGauges>>,
     /// The readers.
     pub readers: Option<Readers>,
+    /// Whether a backup reads the database.
+    pub backup: Option<Arc<AtomicBool>>,
     /// The folder of the database.
     pub folder: Option<PathBuf>,
 }
@@ -121,6 +125,8 @@ pub struct BackfillDoor {
     pub line: Line<Backfill>,
     /// Migrations as they stood a moment ago.
     pub live: Arc<LiveRuns>,
+    /// Recurring jobs, in the same way.
+    pub jobs: Arc<LiveJobs>,
 }
 
 impl Actors {
@@ -130,6 +136,7 @@ impl Actors {
             parts;
         let gauge = Arc::new(IntakeGauge::new(intake_capacity));
         let (ledger, pages) = (connection.ledger(), connection.pages());
+        let ingest_waits = connection.ingest_waits();
         let stored = connection.stored_states().unwrap_or_else(|error| {
             tracing::error!(%error, "the books of migrations cannot be read: none is run");
             Vec::new()
@@ -152,6 +159,9 @@ impl Actors {
             gauge: Arc::clone(&gauge),
             wal: migrations.wal,
             readers: migrations.readers,
+            backup: migrations.backup,
+            ingest_waits,
+            levels: migrations.config.levels.clone(),
             folder: migrations.folder,
             clock: clock.clone(),
         };
@@ -161,7 +171,8 @@ impl Actors {
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 
         let lifeline = lifelines.attach("backfill");
-        let (backfill, live_runs) = Backfill::new(writer.clone(), signals, conductor, lifeline);
+        let (backfill, live_runs, jobs) =
+            Backfill::new(writer.clone(), signals, conductor, lifeline);
         let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
 
         Self {
@@ -169,6 +180,7 @@ impl Actors {
             live,
             backfill,
             migrations: live_runs,
+            jobs,
             door,
             gauge,
             totals,
@@ -183,7 +195,11 @@ impl Actors {
 
     /// What web handlers need to show and steer migrations.
     pub fn backfill_door(&self) -> BackfillDoor {
-        BackfillDoor { line: self.backfill.clone(), live: Arc::clone(&self.migrations) }
+        BackfillDoor {
+            line: self.backfill.clone(),
+            live: Arc::clone(&self.migrations),
+            jobs: Arc::clone(&self.jobs),
+        }
     }
 
     /// Lets migrations start.

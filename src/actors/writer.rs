@@ -5,13 +5,15 @@
 //! |---|---|
 //! | [`CommitReceptions`] | what became of each record, after one durable transaction |
 //! | [`RunBatch`] | what one bounded step of a migration did |
+//! | [`RunJobStep`] | what one bounded step of a recurring job did |
 //! | [`RecordMoves`] | when the moves of migrations are in the books |
 //! | [`DryRunMigration`] | what a migration would cost; nothing is changed |
 //! | [`RefreshDigests`] | what one bounded step did to make stale digests anew |
 //! | [`Close`] | after the last checkpoint; then it ends |
 //!
 //! It blocks its own thread on SQLite and on nothing else; it asks nobody. It tells Live what was
-//! stored, and the window which transmissions are to be read again. A panic inside a migration's step is that migration's failure; any other panic ends it.
+//! stored, and the window which transmissions are to be read again. A panic
+//! inside a migration's step is that migration's failure; any other panic ends it.
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +26,7 @@ use super::lifeline::Lifeline;
 use super::line::Line;
 use super::live::{Announce, Live};
 use crate::db::analytics::{MIGRATION, Refreshed};
-use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun, changes_packets};
+use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun, JobRequest};
 use crate::db::{Commit, DbError, Outcome, WriteConnection, WriteCounts};
 use crate::ingest::reception::Record;
 use crate::perf::backfill::Move;
@@ -91,6 +93,25 @@ impl Writer {
         }
         Ok(commit)
     }
+
+    /// Does one step and tells the window which transmissions are to be read again.
+    fn run_step(
+        &mut self,
+        sent_at: Duration,
+        name: &str,
+        step: impl FnOnce(&mut WriteConnection) -> Result<BatchReply, DbError>,
+    ) -> Result<BatchReply, DbError> {
+        let window = Arc::clone(&self.window);
+        let connection = self.connection()?;
+        connection.note_sent(sent_at);
+        window.begin_commit();
+        // A transaction that unwinds is rolled back by its own drop.
+        let reply = catch_unwind(AssertUnwindSafe(|| step(connection)))
+            .unwrap_or_else(|_| Err(DbError::Panicked { migration: name.to_owned() }));
+        let touched = reply.as_ref().map_or(&[][..], |reply| &reply.touched_transmissions);
+        window.end_commit(touched.iter().copied());
+        reply
+    }
 }
 
 fn transmission_of(outcome: &Outcome) -> Option<i64> {
@@ -146,22 +167,33 @@ impl Handler<RunBatch> for Writer {
     type Result = Result<BatchReply, DbError>;
 
     fn handle(&mut self, message: RunBatch, _: &mut Context<Self>) -> Self::Result {
-        let window = Arc::clone(&self.window);
-        let connection = self.connection()?;
-        connection.note_sent(message.sent_at);
         let request = message.request;
-        window.begin_commit();
-        // A transaction that unwinds is rolled back by its own drop.
-        let reply =
-            catch_unwind(AssertUnwindSafe(|| connection.run_bounded(&request, &message.limits)))
-                .unwrap_or_else(|_| Err(DbError::Panicked { migration: request.name.clone() }));
-        match &reply {
-            Ok(reply) if reply.rows_changed > 0 && changes_packets(reply.name) => {
-                window.end_commit_of_all();
-            }
-            _ => window.end_commit([]),
-        }
-        reply
+        self.run_step(message.sent_at, &request.name, |connection| {
+            connection.run_bounded(&request, &message.limits)
+        })
+    }
+}
+
+/// Asks for one bounded step of a job, in a transaction of its own.
+#[derive(Message)]
+#[rtype(result = "Result<BatchReply, DbError>")]
+pub struct RunJobStep {
+    /// Which step.
+    pub request: JobRequest,
+    /// What bounds it besides its rows.
+    pub limits: BatchLimits,
+    /// As in [`CommitReceptions`].
+    pub sent_at: Duration,
+}
+
+impl Handler<RunJobStep> for Writer {
+    type Result = Result<BatchReply, DbError>;
+
+    fn handle(&mut self, message: RunJobStep, _: &mut Context<Self>) -> Self::Result {
+        let request = message.request;
+        self.run_step(message.sent_at, request.job.name, |connection| {
+            connection.run_job(&request, &message.limits)
+        })
     }
 }
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::error::{ConfigError, refuse, set_hours, set_mb, set_number, set_seconds};
 use super::raw::{RawConfig, Section};
 use super::{
-    ChannelConfig, ClientHints, CompressionConfig, Config, ForeignAdverts, IngestConfig, Secret,
-    Sources, geo, mqtt, sections,
+    ChannelConfig, ClientHints, CompressionConfig, Config, ForeignAdverts, IngestConfig,
+    MigrationsConfig, Secret, Sources, geo, mqtt, sections,
 };
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -35,6 +35,7 @@ impl Config {
         config.choose_db_path(sources, &env);
         config.read_rainbow_file(sources.config_dir, &env)?;
         config.apply_env(&env)?;
+        config.apply_migrations_env(&env)?;
         config.apply_flags(sources);
         config.warn_about_keys_and_tags();
         Ok(config)
@@ -47,7 +48,7 @@ impl Config {
             packet_store: sections::packet_store(&raw.packet_store)?,
             database: sections::database(&raw.db)?,
             retention: sections::retention(&raw)?,
-            migrations: sections::migrations(&raw.migrations)?,
+            migrations: sections::migrations(&raw.migrations, MigrationsConfig::default())?,
             freshness: sections::freshness(&mut raw)?,
             mqtt_sources: mqtt::file_sources(&mut raw)?,
             ingest: ingest(&mut raw)?,
@@ -168,6 +169,12 @@ impl Config {
             let slow_ms: u32 = text.trim().parse().map_err(|_| refused())?;
             self.database.slow_write = Duration::from_millis(slow_ms.into());
         }
+        Ok(())
+    }
+
+    fn apply_migrations_env(&mut self, env: Env<'_>) -> Result<(), ConfigError> {
+        let raw = sections::migrations_of_env(env)?;
+        self.migrations = sections::migrations(&raw, self.migrations.clone())?;
         Ok(())
     }
 

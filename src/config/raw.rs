@@ -273,4 +273,5 @@ pub(crate) struct RawMigrations {
     pub pause_min_ms: Option<i64>,
     pub yield_ms: Option<i64>,
     pub turbo: Option<bool>,
+    pub signals: BTreeMap<String, Value>,
 }

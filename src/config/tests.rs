@@ -378,3 +378,42 @@ fn names_of_channels_and_regions_get_their_hash_sign() {
     assert_eq!(config.channels.hash_channels, ["#test", "#bot"]);
     assert_eq!(config.channels.hash_regions, ["#belgium"]);
 }
+
+// Decision 20, 002-25, 004-24.
+#[test]
+fn knobs_and_signals_of_migrations_are_set_switched_off_or_refused() {
+    let file = json!({"migrations": {"batchSize": 700, "yieldMs": 5, "signals": {
+        "backup": false, "disk": true, "readerP99Ms": 100,
+        "queueShare": {"throttleAt": 0.9, "releaseAt": 0.1},
+    }}});
+    let env = [("CORESCOPE_MIGRATIONS_DUTY_CYCLE", "0.25"), ("CORESCOPE_MIGRATIONS_TURBO", "true")];
+    let migrations = load_with(&file, &env, Flags::default()).unwrap().migrations;
+    assert_eq!((migrations.batch_rows_max, migrations.duty_cycle), (700, 0.25));
+    assert_eq!((migrations.pause_min, migrations.is_turbo), (Duration::from_millis(5), true));
+    let levels: Vec<_> = migrations
+        .levels
+        .iter()
+        .map(|level| (level.signal, level.throttle_at, level.release_at))
+        .collect();
+    let off = f64::INFINITY;
+    let wanted = [("backup", off, off), ("queueShare", 0.9, 0.1), ("readerP99Ms", 100.0, 40.0)];
+    assert_eq!(levels, wanted);
+    let env = [("CORESCOPE_MIGRATIONS_BATCH_ROWS_MAX", "9")];
+    let migrations = load_with(&file, &env, Flags::default()).unwrap().migrations;
+    assert_eq!(migrations.batch_rows_max, 9);
+    for refused in [
+        json!({"nonsense": false}),
+        json!({"disk": 0}),
+        json!({"disk": -1}),
+        json!({"disk": "low"}),
+        json!({"disk": {"throttleAt": 1, "releaseAt": 2}}),
+    ] {
+        let file = json!({"migrations": {"signals": refused}});
+        assert!(load_with(&file, &[], Flags::default()).is_err(), "{file}");
+    }
+    for (name, value) in [("BATCH_ROWS_MAX", "0"), ("YIELD_MS", "-1"), ("TURBO", "perhaps")] {
+        let name = format!("CORESCOPE_MIGRATIONS_{name}");
+        let env = [(name.as_str(), value)];
+        assert!(load_with(&json!({}), &env, Flags::default()).is_err(), "{name} {value}");
+    }
+}

@@ -4,7 +4,7 @@
 //! | when | what it does |
 //! |---|---|
 //! | 1000 pages of debt, or any debt and nobody writes | `PASSIVE`: waits for nobody, makes nobody wait |
-//! | the WAL is long, almost all of it is in the database, and writers leave it no gap | `RESTART`, waiting 10 ms at most, once a second |
+//! | the WAL is long, or somebody waits for it to begin anew, and almost all of it is in the database | `RESTART`, waiting 10 ms at most, not again for a second if a reader pins it |
 //! | nobody writes and the file is above 64 MB | `TRUNCATE`, waiting 50 ms at most |
 //!
 //! The last checkpoint is [`WriteConnection::close`](super::WriteConnection::close)'s, after this
@@ -82,6 +82,18 @@ impl WalGauges {
         self.is_wanted.store(is_wanted, Ordering::Relaxed);
     }
 
+    /// Notes pages that were just committed, so that whoever waits for the log to be short need not
+    /// wait for the next look. The next look knows better.
+    pub fn note_written(&self, pages: u32) {
+        let log = self.log_pages.load(Ordering::Relaxed);
+        if log == self.checkpointed_pages.load(Ordering::Relaxed) {
+            self.checkpointed_pages.store(0, Ordering::Relaxed);
+            self.log_pages.store(pages, Ordering::Relaxed);
+        } else {
+            self.log_pages.store(log.saturating_add(pages), Ordering::Relaxed);
+        }
+    }
+
     /// Size of the WAL file: its high-water mark, not what is pending.
     pub fn file_bytes(&self) -> u64 {
         self.file_bytes.load(Ordering::Relaxed)
@@ -141,7 +153,8 @@ impl Checkpointer {
     }
 }
 
-const LOOK_WHILE_GROWING: Duration = Duration::from_millis(20);
+/// A look costs microseconds; a late one is a log that grows past what waits for it.
+const LOOK_WHILE_GROWING: Duration = Duration::from_millis(5);
 const LOOK_WHILE_QUIET: Duration = Duration::from_millis(250);
 const WAIT_MAX: Duration = Duration::from_millis(50);
 /// While it waits for readers, `RESTART` holds writers up: within their budget (decision 20).
@@ -230,14 +243,16 @@ impl Keeper {
         }
         let is_idle = now.saturating_sub(self.grown_at) >= self.limits.idle_after;
         let debt = log.saturating_sub(done);
-        let is_long = log > self.limits.log_pages_max && now >= self.restart_after;
-        let is_wanted = is_idle || is_long || self.gauges.is_wanted.load(Ordering::Relaxed);
+        let may_restart = now >= self.restart_after;
+        let is_long = log > self.limits.log_pages_max && may_restart;
+        let is_awaited = self.gauges.is_wanted.load(Ordering::Relaxed);
+        let is_wanted = is_idle || is_long || is_awaited;
         if debt >= self.limits.debt_pages_max || (is_wanted && debt > 0) {
             self.checkpoint(Mode::Passive)?;
         }
         if is_idle && self.gauges.file_bytes() > self.limits.file_bytes_max {
             self.checkpoint(Mode::Truncate)?;
-        } else if is_long {
+        } else if is_long || (is_awaited && may_restart) {
             self.restart(now)?;
         }
         Ok(())
@@ -251,7 +266,11 @@ impl Keeper {
         }
         self.conn.busy_timeout(RESTART_WAIT_MAX).doing(ACTION)?;
         let done = self.checkpoint(Mode::Restart);
-        self.restart_after = now + RESTART_PAUSE;
+        // The log says 0 as soon as it begins anew.
+        let has_restarted = done.is_ok() && self.gauges.debt_pages() == Some(0);
+        if !has_restarted || self.limits.log_pages_max < self.log_pages {
+            self.restart_after = now + RESTART_PAUSE;
+        }
         self.conn.busy_timeout(WAIT_MAX).doing(ACTION)?;
         done
     }

@@ -10,7 +10,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OpenFlags, Params, Row};
 
 use super::error::{DbError, Doing};
-use super::migrations::{MigrationStatus, list_migrations};
+use super::migrations::{MigrationMove, MigrationStatus, list_migrations, list_moves};
 use super::pages::{PageGauge, PageMeter};
 use crate::clock::Clock;
 
@@ -89,6 +89,14 @@ impl Reader {
     /// How long a query may run.
     pub(super) fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    /// Lists the last `limit` moves of a migration, newest first.
+    ///
+    /// # Errors
+    /// As in [`list_moves`].
+    pub fn list_moves(&self, name: &str, limit: usize) -> Result<Vec<MigrationMove>, DbError> {
+        list_moves(&self.connection, name, limit)
     }
 
     /// Lists all migrations by name, as of `now_s` (Unix seconds).

@@ -18,6 +18,7 @@ use super::error::DbError;
 use super::pages::PageGauge;
 use super::reader::Reader;
 use crate::clock::Clock;
+use crate::perf::recent::Recent;
 
 /// How many readers, and how long anything may take.
 #[derive(Clone, Debug)]
@@ -82,6 +83,8 @@ struct Pool {
     refused: AtomicU64,
     options: ReaderOptions,
     pages: Arc<PageGauge>,
+    /// Queries that are not scans, their wait for a reader included.
+    times: Recent,
     /// Of each reader, when its running query is stopped.
     ends_at_us: Vec<Arc<AtomicU64>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -125,6 +128,7 @@ impl Readers {
             refused: AtomicU64::new(0),
             options,
             pages,
+            times: Recent::default(),
             ends_at_us,
             threads: Mutex::new(handles),
         })))
@@ -136,6 +140,18 @@ impl Readers {
     /// # Errors
     /// See [`ReadError`].
     pub async fn ask<T, F>(&self, query: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
+    {
+        let started = self.0.options.clock.monotonic();
+        let answer = self.run(query).await;
+        let now = self.0.options.clock.monotonic();
+        self.0.times.note(now.saturating_sub(started), now);
+        answer
+    }
+
+    async fn run<T, F>(&self, query: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
         F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
@@ -163,7 +179,7 @@ impl Readers {
         F: FnOnce(&Reader) -> Result<T, DbError> + Send + 'static,
     {
         let turn = self.0.take_seat(&self.0.scan_seat).await?;
-        let answer = self.ask(move |reader| {
+        let answer = self.run(move |reader| {
             let answer = query(reader);
             drop(turn);
             answer
@@ -179,6 +195,12 @@ impl Readers {
     /// Returns how many asks have been refused with [`ReadError::Full`].
     pub fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
+    }
+
+    /// How long one of a hundred asks takes, scans apart, in milliseconds of the last 10 s; `None`
+    /// if hardly anybody asks.
+    pub fn p99_ms(&self) -> Option<f64> {
+        self.0.times.p99_ms(self.0.options.clock.monotonic())
     }
 
     /// How the readers' page caches do.

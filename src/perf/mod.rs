@@ -14,6 +14,7 @@ pub mod latency;
 pub mod ledger;
 pub mod proc;
 pub mod prometheus;
+pub mod recent;
 pub mod requests;
 pub mod signal;
 pub mod sqlite;

@@ -156,16 +156,6 @@ impl Window {
         self.news.notify_one();
     }
 
-    /// As [`Self::end_commit`] where it is not known which transmissions have changed.
-    pub fn end_commit_of_all(&self) {
-        let mut touches = self.touches.lock().unwrap_or_else(PoisonError::into_inner);
-        touches.ended += 1;
-        touches.is_all = true;
-        touches.ids = HashSet::new();
-        drop(touches);
-        self.news.notify_one();
-    }
-
     /// Completes when a commit has ended since the last call.
     pub async fn news(&self) {
         self.news.notified().await;

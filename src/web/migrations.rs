@@ -11,6 +11,7 @@ use super::auth::Keyed;
 use super::error::ApiError;
 use super::json::JsonBody;
 use super::openapi::ErrorBody;
+use super::params::Params;
 use super::state::{AppState, State};
 use crate::actors::BackfillDoor;
 use crate::actors::backfill::{CommandError, DryRunOf, LiveRun, Retune, Steer};
@@ -127,6 +128,41 @@ pub async fn list(state: State) -> Result<JsonBody, ApiError> {
     Ok(JsonBody::of(&listed))
 }
 
+/// Lists the moves of a migration, newest first: who moved it where, when and why. Of all
+/// migrations together the last 2,000 are kept.
+#[utoipa::path(
+    get,
+    path = "/api/perf/async-migrations/{name}/moves",
+    tag = "perf",
+    params(
+        ("name" = String, Path, description = "the migration"),
+        ("limit" = Option<i64>, Query, description = "1 to 500, 100 if not said"),
+    ),
+    responses(
+        (status = 200, description = "none if there is no such migration", body = Vec<Object>),
+        (status = 503, description = "starting or busy", body = ErrorBody),
+    )
+)]
+pub async fn moves(state: State, name: Path<String>, query: Params) -> Result<JsonBody, ApiError> {
+    let (name, limit) = (name.into_inner(), query.limit(100, 500));
+    let moves = state.ask(move |reader| reader.list_moves(&name, limit)).await?;
+    Ok(JsonBody::of(&moves))
+}
+
+/// Lists recurring jobs (retention and the like) in the order in which they were first asked for:
+/// state, pace, the last run. They take the same commands as migrations. Empty in a process that
+/// does not write.
+#[utoipa::path(
+    get,
+    path = "/api/perf/jobs",
+    tag = "perf",
+    responses((status = 200, description = "all jobs", body = Vec<Object>))
+)]
+pub async fn jobs(state: State) -> JsonBody {
+    let jobs = state.backfill().map(|door| door.jobs.load_full()).unwrap_or_default();
+    JsonBody::of(&*jobs)
+}
+
 /// Where a migration stands after a command.
 #[derive(Serialize, ToSchema)]
 pub struct Steered {
@@ -213,8 +249,12 @@ pub async fn tune(
     let name = name.into_inner();
     let settings = settings_of(&object(&body)?, state.clock.now_ms())?;
     let message = Retune { name: name.clone(), settings };
-    let runs = door(&state)?.line.ask(message).await.map_err(refusal)?;
-    Ok(JsonBody::of(&runs.iter().find(|run| run.name == name)))
+    let door = door(&state)?;
+    let runs = door.line.ask(message).await.map_err(refusal)?;
+    if let Some(run) = runs.iter().find(|run| run.name == name) {
+        return Ok(JsonBody::of(run));
+    }
+    Ok(JsonBody::of(&door.jobs.load().iter().find(|job| job.name == name)))
 }
 
 fn door(state: &AppState) -> Result<&BackfillDoor, ApiError> {
@@ -232,6 +272,7 @@ fn refusal(error: AskError<CommandError>) -> ApiError {
             ApiError::conflict(refusal.to_string())
         }
         AskError::Refused(CommandError::Tune(error)) => ApiError::bad_request(error.to_string()),
+        AskError::Refused(error @ CommandError::Full) => ApiError::busy(error.to_string()),
         AskError::Refused(CommandError::Writer) => ApiError::busy("the writer is busy"),
         AskError::Refused(error @ CommandError::Database(_)) => ApiError::internal(error),
         other => ApiError::from_ask(other),

@@ -87,9 +87,11 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/mqtt/status", perf::mqtt_status),
         get("/metrics", metrics::metrics),
         get("/api/perf/async-migrations", migrations::list),
+        get("/api/perf/async-migrations/{name}/moves", migrations::moves),
         post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run),
         post("/api/perf/async-migrations/{name}/tune", migrations::tune),
         post("/api/perf/async-migrations/{name}/{command}", migrations::steer),
+        get("/api/perf/jobs", migrations::jobs),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]

@@ -54,6 +54,8 @@ pub struct ErrorBody {
         migrations::dry_run,
         migrations::tune,
         migrations::steer,
+        migrations::jobs,
+        migrations::moves,
         spec,
         docs,
     ),

@@ -1,29 +1,30 @@
 //! What to do next: the whole course of the migrations without an actor, a thread or a database.
 //! The actor and `corescope migrate` both do what it says.
 //!
-//! One migration runs at a time, in the registry's order, because later ones need what earlier
-//! ones make. One that is paused or waits for approval therefore holds up those behind it.
+//! One migration runs at a time, in the registry's order. One that is paused or waits for approval
+//! holds up those that need what it makes ([`needs_of`]), and no other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::run::{LiveRun, Run};
+use super::run::{IngestWait, LiveRun, Run};
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
 use crate::db::DbError;
 use crate::db::migrations::{
-    BatchLimits, BatchReply, BatchRequest, BatchState, Phase, StoredState,
+    BatchLimits, BatchReply, BatchRequest, BatchState, JobRequest, JobWindow, Phase, StoredState,
+    needs_of,
 };
 use crate::perf::backfill::health::{self, HealthGate, Limits, Readings};
-use crate::perf::backfill::knobs::{KnobValues, Knobs, Setting, TuneError};
+use crate::perf::backfill::knobs::{KnobValues, Knobs, TuneError};
 use crate::perf::backfill::pacing::{self, ZoneLaw};
-use crate::perf::backfill::{Command, Move, Refusal, State};
+use crate::perf::backfill::{Move, Refusal, State};
 
 /// Who moves what nobody asked for.
 const RUNNER: &str = "runner";
 /// How often a shut gate is looked at again.
-const GATE_POLL: Duration = Duration::from_millis(50);
+const GATE_POLL: Duration = Duration::from_millis(10);
 /// How soon the writer is asked for again when receptions have it.
 const LANE_POLL: Duration = Duration::from_millis(5);
 /// A throttle that lasts so long is entered in the books; shorter ones are the normal pace.
@@ -38,6 +39,8 @@ pub enum Step {
     Record(Vec<Move>),
     /// Run this batch; then [`Conductor::note`].
     Batch(BatchRequest, BatchLimits),
+    /// Run this step of a job; then [`Conductor::note`].
+    Job(JobRequest, BatchLimits),
     /// Ask again after this time.
     After(Duration),
     /// Nothing, until an operator says something or a batch is answered.
@@ -59,6 +62,9 @@ pub enum CommandError {
     /// The database refused.
     #[error("the move could not be recorded")]
     Database(#[from] DbError),
+    /// Too many jobs of different names.
+    #[error("too many jobs are known already")]
+    Full,
     /// The writer cannot be asked now.
     #[error("the writer is busy or has ended")]
     Writer,
@@ -66,10 +72,16 @@ pub enum CommandError {
 
 /// See the module.
 pub struct Conductor {
-    runs: Vec<Run>,
-    clock: Clock,
+    /// Migrations in their order, then jobs.
+    pub(super) runs: Vec<Run>,
+    pub(super) clock: Clock,
+    /// Those of the configuration.
+    pub(super) knobs: Knobs,
+    /// The last that a job was given.
+    pub(super) tickets: u64,
     limits: Limits,
     gate: HealthGate,
+    ingest_wait_ms: Option<f64>,
     zones: ZoneLaw,
     /// The run whose batch is under way, and its rows.
     out: Option<(usize, u64)>,
@@ -85,8 +97,11 @@ impl Conductor {
         let mut conductor = Self {
             runs,
             clock,
+            knobs,
+            tickets: 0,
             limits: Limits::default(),
             gate: HealthGate::default(),
+            ingest_wait_ms: None,
             zones: ZoneLaw::default(),
             out: None,
             moves: Vec::new(),
@@ -107,6 +122,16 @@ impl Conductor {
         self.limits = limits;
     }
 
+    /// Takes how long one of a hundred groups of receptions waits for the writer, in milliseconds;
+    /// `None` if hardly any come. It is what a migration must not change (§10.3).
+    pub fn see_ingest_wait(&mut self, p99_ms: Option<f64>) {
+        self.ingest_wait_ms = p99_ms;
+        let active = self.runs.iter_mut().find(|run| run.state.is_active());
+        if let Some((run, _)) = active.zip(p99_ms) {
+            run.ingest_wait.during = p99_ms;
+        }
+    }
+
     /// Says what to do. `is_writer_wanted`: receptions are on their way to the writer.
     pub fn next(&mut self, readings: &Readings, is_writer_wanted: bool) -> Step {
         if self.out.is_some() {
@@ -123,14 +148,37 @@ impl Conductor {
         }
     }
 
-    /// The one that runs, else the first that is not at its end.
+    /// The one that runs, else the job that was asked for first, else the first migration that can
+    /// begin.
     fn current(&self) -> Option<usize> {
         let active = self.runs.iter().position(|run| run.state.is_active());
-        active.or_else(|| self.runs.iter().position(|run| !run.state.is_final()))
+        active.or_else(|| self.due_job()).or_else(|| self.due_migration())
+    }
+
+    fn due_migration(&self) -> Option<usize> {
+        let is_open =
+            |need: &str| self.runs.iter().any(|run| run.name == need && !run.state.is_final());
+        let is_due = |run: &Run| {
+            run.job.is_none()
+                && matches!(run.state, State::Pending | State::Interrupted)
+                && !needs_of(run.name).any(is_open)
+        };
+        self.runs.iter().position(is_due)
+    }
+
+    fn due_job(&self) -> Option<usize> {
+        let due = self.runs.iter().enumerate().filter(|(_, run)| run.state == State::Pending);
+        let due = due.filter_map(|(index, run)| Some((run.job.as_ref()?.ticket, index)));
+        due.min().map(|(_, index)| index)
     }
 
     fn begin(&mut self, index: usize) -> Step {
-        let run = &self.runs[index];
+        let now_ms = self.clock.now_ms();
+        let run = &mut self.runs[index];
+        run.ingest_wait = IngestWait { before: self.ingest_wait_ms, during: None };
+        if let Some(job) = &mut run.job {
+            job.started_ms.get_or_insert(now_ms);
+        }
         let long = run.index_hold.filter(|hold| *hold > APPROVED_HOLD_MAX && !run.is_approved);
         match (run.state, long) {
             (State::Pending, Some(hold)) => {
@@ -178,6 +226,10 @@ impl Conductor {
             sets_aside: true,
             verifies: true,
         };
+        if let Some(job) = &run.job {
+            let window = JobWindow { after: job.after, rows_max };
+            return Step::Job(JobRequest { job: job.job.clone(), window }, limits);
+        }
         if run.next == Phase::Index {
             let seconds = run.index_hold.map_or(0.0, |hold| hold.as_secs_f64());
             run.reason = format!("builds its index in one step of some {seconds:.1} s");
@@ -189,15 +241,22 @@ impl Conductor {
     pub fn note(&mut self, answer: Result<BatchReply, DbError>) -> Duration {
         let Some((index, rows)) = self.out.take() else { return Duration::ZERO };
         let rest = match answer {
-            Ok(reply) => self.take(index, rows, &reply),
+            Ok(reply) => {
+                let reply = self.runs[index].sum_up(reply);
+                self.take(index, rows, &reply)
+            }
             Err(error) => self.fault(index, rows, &error),
         };
+        self.settle_if_asked(index);
+        rest
+    }
+
+    fn settle_if_asked(&mut self, index: usize) {
         match self.runs[index].state {
             State::Pausing => self.settle(index, State::Paused),
             State::Cancelling => self.settle(index, State::Cancelled),
             _ => {}
         }
-        rest
     }
 
     fn take(&mut self, index: usize, rows: u64, reply: &BatchReply) -> Duration {
@@ -333,61 +392,20 @@ impl Conductor {
         if !to.is_active() {
             run.rest();
         }
+        if to.is_final() {
+            run.note_end(at_ms);
+        }
         self.enter(index, from, to, at_ms);
     }
 
     fn enter(&mut self, index: usize, from: State, to: State, at_ms: i64) {
         let run = &self.runs[index];
+        if run.job.is_some() {
+            tracing::debug!(job = run.name, ?from, ?to, why = run.reason, "a job moved");
+            return;
+        }
         let (why, by) = (run.reason.clone(), run.by.clone());
         self.moves.push(Move { name: run.name, from, to, why, by, at_ms });
-    }
-
-    /// Follows an operator's command; the moves are then to be recorded.
-    ///
-    /// # Errors
-    /// [`CommandError`]; nothing has moved then.
-    pub fn command(
-        &mut self,
-        name: &str,
-        command: Command,
-        by: &str,
-    ) -> Result<State, CommandError> {
-        let index = self.find(name)?;
-        let is_out = self.out.is_some_and(|(out, _)| out == index);
-        let run = &mut self.runs[index];
-        let to = run.state.follow(command, is_out).map_err(CommandError::Refused)?;
-        match command {
-            Command::Retry => run.reset(),
-            Command::Approve => run.is_approved = true,
-            _ => {}
-        }
-        let is_index = run.next == Phase::Index;
-        if to == State::Cancelling || (to == State::Pausing && !is_index) {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        self.shift(index, to, &format!("{} by {by}", command.as_str()), by);
-        Ok(to)
-    }
-
-    /// Turns knobs of one migration, all or none; the next batch uses them.
-    ///
-    /// # Errors
-    /// [`CommandError`]; nothing is changed then.
-    pub fn tune(&mut self, name: &str, settings: &[(String, Setting)]) -> Result<(), CommandError> {
-        let (index, now_ms) = (self.find(name)?, self.clock.now_ms());
-        let mut knobs = self.runs[index].knobs.clone();
-        for (knob, setting) in settings {
-            knobs.tune(knob, setting, now_ms)?;
-            let (value, by) = (setting.value, &setting.by);
-            tracing::info!(migration = name, knob, value, by, "a knob was turned");
-        }
-        self.runs[index].knobs = knobs;
-        Ok(())
-    }
-
-    fn find(&self, name: &str) -> Result<usize, CommandError> {
-        let found = self.runs.iter().position(|run| run.name == name);
-        found.ok_or_else(|| CommandError::Unknown(name.to_owned()))
     }
 
     /// Moves that wait to be recorded.
@@ -403,7 +421,9 @@ impl Conductor {
 
     /// Forgets a batch of which nobody knows what became; its cursor will tell.
     pub fn give_up_batch(&mut self) {
-        self.out = None;
+        if let Some((index, _)) = self.out.take() {
+            self.settle_if_asked(index);
+        }
     }
 
     /// Stops the batch that is under way, if there is one: it is rolled back.
@@ -419,7 +439,8 @@ impl Conductor {
     /// All migrations as they stand.
     pub fn live(&mut self) -> Vec<LiveRun> {
         let (now, now_ms) = (self.clock.monotonic(), self.clock.now_ms());
-        self.runs.iter_mut().map(|run| run.live(now, now_ms)).collect()
+        let migrations = self.runs.iter_mut().filter(|run| run.job.is_none());
+        migrations.map(|run| run.live(now, now_ms)).collect()
     }
 }
 
@@ -448,5 +469,6 @@ fn tell(error: &DbError) -> String {
     }
 }
 
+mod commands;
 #[cfg(test)]
 mod tests;

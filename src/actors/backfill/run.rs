@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::jobs::JobRun;
 use crate::clock;
 use crate::db::migrations::{BatchReply, Phase, StoredState};
 use crate::perf::backfill::eta::{Eta, EtaMeter, StallWatch};
@@ -22,6 +23,8 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) name: &'static str,
+    /// What it does, unless it is a migration.
+    pub(super) job: Option<JobRun>,
     pub(super) state: State,
     pub(super) reason: String,
     pub(super) by: String,
@@ -42,6 +45,7 @@ pub(super) struct Run {
     pub(super) rows_failed: u64,
     pub(super) batches: u64,
     pub(super) wal_pages: u64,
+    pub(super) ingest_wait: IngestWait,
     retry_pause: Duration,
     /// Nothing is tried before, after an error that may pass.
     pub(super) waits_until: Duration,
@@ -51,6 +55,7 @@ impl Run {
     pub(super) fn new(stored: StoredState, knobs: Knobs) -> Self {
         Self {
             name: stored.name,
+            job: None,
             state: stored.state,
             reason: stored.reason,
             by: stored.by,
@@ -70,6 +75,7 @@ impl Run {
             rows_failed: stored.rows_failed,
             batches: 0,
             wal_pages: 0,
+            ingest_wait: IngestWait::default(),
             retry_pause: RETRY_FIRST,
             waits_until: Duration::ZERO,
         }
@@ -81,6 +87,9 @@ impl Run {
             (Servo::new(ROWS_FIRST), EtaMeter::default(), StallWatch::default());
         (self.rows_done, self.rows_total, self.rows_verified) = (0, 0, 0);
         (self.rows_changed, self.rows_failed, self.next) = (0, 0, Phase::Walk);
+        if let Some(job) = &mut self.job {
+            (job.after, job.started_ms) = (None, None);
+        }
         self.calm();
     }
 
@@ -134,6 +143,16 @@ impl Run {
     }
 }
 
+/// How long one of a hundred groups of receptions waits for the writer, in milliseconds of the last
+/// 10 s; `null` if hardly any came (§10.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct IngestWait {
+    /// When it began or went on.
+    pub before: Option<f64>,
+    /// Since then.
+    pub during: Option<f64>,
+}
+
 /// One migration as it stands at this moment; what the books cannot say.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -163,6 +182,8 @@ pub struct LiveRun {
     pub batches: u64,
     /// Pages that they added to the WAL.
     pub wal_pages: u64,
+    /// What ingest feels of it.
+    pub ingest_wait_p99_ms: IngestWait,
     /// Rows that were looked at once more.
     pub rows_verified: u64,
     /// The knobs.
@@ -188,6 +209,7 @@ impl Run {
             batch_rows: self.servo.rows(&knobs.budgets()),
             batches: self.batches,
             wal_pages: self.wal_pages,
+            ingest_wait_p99_ms: self.ingest_wait,
             rows_verified: self.rows_verified,
             knobs,
             settings: self.knobs.settings().to_vec(),

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::config::SignalLevel;
 use crate::db::{Readers, WalGauges};
 use crate::perf::backfill::health::{Level, Limits, Readings};
 use crate::perf::intake::IntakeGauge;
+use crate::perf::recent::Recent;
 
 /// What the log and a checkpoint may need beside it.
 const FREE_BYTES_NEEDED: f64 = 256.0 * 1024.0 * 1024.0;
@@ -15,6 +18,8 @@ const FREE_BYTES_NEEDED: f64 = 256.0 * 1024.0 * 1024.0;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A disk that is under such pressure while nothing runs says nothing of us (decision 20).
 const IDLE_PRESSURE_MAX: f64 = 10.0;
+/// So many receptions are a group that is due, whatever Intake says yet.
+const GROUP_ROWS: usize = 250;
 const PRESSURE: &str = "/proc/pressure/io";
 
 /// What it reads without asking.
@@ -26,6 +31,12 @@ pub struct Signals {
     pub wal: Option<Arc<WalGauges>>,
     /// Who waits for a reader; `None` where nobody reads.
     pub readers: Option<Readers>,
+    /// Whether a backup reads the database; `None` where there is none.
+    pub backup: Option<Arc<AtomicBool>>,
+    /// How long receptions have waited for the writer.
+    pub ingest_waits: Arc<Recent>,
+    /// Levels that are not the usual ones.
+    pub levels: Vec<SignalLevel>,
     /// The folder of the database; `None` does not look at the free space.
     pub folder: Option<PathBuf>,
     /// The time.
@@ -38,6 +49,8 @@ pub(super) struct Looked {
     at: Option<Duration>,
     io_pressure: Option<f64>,
     disk: Option<f64>,
+    /// Since when the log has been wanted in the database in vain.
+    stuck_since: Option<Duration>,
 }
 
 impl Signals {
@@ -51,12 +64,24 @@ impl Signals {
         if self.folder.is_none() {
             limits.disk = Level::OFF;
         }
+        for SignalLevel { signal, throttle_at, release_at } in &self.levels {
+            if let Some(level) = limits.level_mut(signal) {
+                *level = Level::new(*throttle_at, *release_at);
+            }
+        }
         limits
     }
 
     /// Whether receptions are on their way to the writer.
     pub(super) fn is_writer_wanted(&self) -> bool {
-        self.gauge.is_committing()
+        self.gauge.is_committing() || self.gauge.depth() >= GROUP_ROWS
+    }
+
+    /// Notes what a batch added to the log: the gate is not to learn of it later than others.
+    pub(super) fn note_written(&self, pages: u32) {
+        if let Some(wal) = &self.wal {
+            wal.note_written(pages);
+        }
     }
 
     /// Reads everything.
@@ -67,7 +92,10 @@ impl Signals {
             queue_age_ms: Some(counts.oldest_ms.unwrap_or(0) as f64),
             queue_share: Some(counts.depth as f64 / counts.capacity.max(1) as f64),
             wal_pages: self.wal_pages(),
+            foreign_reader_s: self.foreign_reader_s(looked),
             readers_waiting: Some(self.readers.as_ref().map_or(0, Readers::waiting) as f64),
+            reader_p99_ms: Some(self.readers.as_ref().and_then(Readers::p99_ms).unwrap_or(0.0)),
+            backup: Some(f64::from(u8::from(self.is_backup_running()))),
             io_pressure: looked.io_pressure,
             disk: looked.disk,
         }
@@ -81,6 +109,30 @@ impl Signals {
         let is_long = f64::from(log) >= Limits::default().wal_pages.throttle_at;
         wal.want_checkpoint(is_long && debt > 0);
         Some(if debt == 0 { 0.0 } else { f64::from(log) })
+    }
+
+    /// How long the whole log has been wanted in the database in vain, unless one of our own
+    /// readers has been open as long.
+    fn foreign_reader_s(&self, looked: &mut Looked) -> Option<f64> {
+        let Some(wal) = &self.wal else { return Some(0.0) };
+        let (log, debt) = (wal.log_pages()?, wal.debt_pages()?);
+        let is_wanted = f64::from(log) >= Limits::default().wal_pages.throttle_at && debt > 0;
+        let now = self.clock.monotonic();
+        looked.stuck_since = is_wanted.then(|| looked.stuck_since.unwrap_or(now));
+        let stuck = looked.stuck_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
+        let own = self.readers.as_ref().and_then(Readers::open_reads);
+        let is_own = own.is_some_and(|(_, oldest)| oldest >= stuck);
+        Some(if is_own { 0.0 } else { stuck.as_secs_f64() })
+    }
+
+    fn is_backup_running(&self) -> bool {
+        self.backup.as_ref().is_some_and(|backup| backup.load(Ordering::Relaxed))
+    }
+
+    /// How long one of a hundred groups of receptions waits for the writer, in milliseconds of the
+    /// last 10 s; `None` if hardly any come.
+    pub(super) fn ingest_wait_p99_ms(&self) -> Option<f64> {
+        self.ingest_waits.p99_ms(self.clock.monotonic())
     }
 
     fn look(&self, looked: &mut Looked) {

@@ -21,6 +21,7 @@ struct Stepped {
     changed: u64,
     is_done: bool,
     is_index_built: bool,
+    touched: Vec<i64>,
 }
 
 /// One step that is asked for.
@@ -115,6 +116,7 @@ impl WriteConnection {
             rows_scanned: stepped.scanned,
             hold,
             wal_pages,
+            touched_transmissions: stepped.touched,
             ..reply(migration, &run)
         };
         Ok(Done { answer, shares, hold })
@@ -137,7 +139,7 @@ impl WriteConnection {
         if run.verify_key.is_some() {
             run.verify_key = Some(key.saturating_add(1));
         } else {
-            books::add_dead_letter(&tx, migration, key, error, clock.now_ms())?;
+            books::add_dead_letter(&tx, migration.name, key, error, clock.now_ms())?;
             run.rows_failed += 1;
             run.advance(key, 1, 0);
         }
@@ -175,6 +177,7 @@ fn reply(migration: &'static Migration, run: &Run) -> BatchReply {
         next: run.phase(migration),
         hold: std::time::Duration::ZERO,
         wal_pages: 0,
+        touched_transmissions: Vec::new(),
     }
 }
 
@@ -234,12 +237,27 @@ fn walk_on(tx: &Connection, walk: &Walk, run: &mut Run, rows_max: u64) -> Result
         run.end_walk();
         return Ok(Stepped::default());
     };
-    let changed = (walk.apply)(tx, KeyRange { first: run.next_key, last })?;
+    let range = KeyRange { first: run.next_key, last };
+    let mut touched = touched_by(tx, walk, range)?;
+    let changed = (walk.apply)(tx, range)?;
+    if changed == 0 {
+        touched.clear();
+    }
     run.advance(last, scanned, changed);
     if scanned < rows_max {
         run.end_walk();
     }
-    Ok(Stepped { scanned, changed, ..Stepped::default() })
+    Ok(Stepped { scanned, changed, touched, ..Stepped::default() })
+}
+
+/// Looked up before the step: it may delete them.
+fn touched_by(tx: &Connection, walk: &Walk, range: KeyRange) -> Result<Vec<i64>, DbError> {
+    let Some(sql) = walk.touches else { return Ok(Vec::new()) };
+    tx.prepare_cached(sql)
+        .and_then(|mut rows| {
+            rows.query_map(params![range.first, range.last], |row| row.get(0))?.collect()
+        })
+        .doing("find the transmissions that a step touches")
 }
 
 /// The highest key of the next `rows_max` rows and how many there are; `None` if there are none.

@@ -67,6 +67,53 @@ pub struct DeadLetter {
     pub error: String,
 }
 
+/// One move of a migration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MigrationMove {
+    /// When.
+    pub at: String,
+    /// Where it stood.
+    pub from: String,
+    /// Where it stands then.
+    pub to: String,
+    /// Why.
+    pub reason: String,
+    /// Who.
+    pub by: String,
+}
+
+/// Lists the last `limit` moves of a migration, newest first. A database without our books has
+/// none.
+///
+/// # Errors
+/// If the table is there and cannot be read.
+pub fn list_moves(
+    conn: &Connection,
+    name: &str,
+    limit: usize,
+) -> Result<Vec<MigrationMove>, DbError> {
+    const ACTION: &str = "list the moves of a migration";
+    if upgrade::column_names(conn, "_migration_moves")?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT at_ms, from_state, to_state, reason, by_whom FROM _migration_moves \
+               WHERE name = ?1 ORDER BY id DESC LIMIT ?2";
+    let read = |row: &Row<'_>| {
+        Ok(MigrationMove {
+            at: clock::iso_ms(row.get(0)?),
+            from: row.get(1)?,
+            to: row.get(2)?,
+            reason: row.get(3)?,
+            by: row.get(4)?,
+        })
+    };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    conn.prepare(sql)
+        .and_then(|mut rows| rows.query_map(params![name, limit], read)?.collect())
+        .doing(ACTION)
+}
+
 const DEAD_LETTERS_SHOWN: usize = 50;
 
 /// Lists all migrations by name. A database without the table has none (HZ 23); one from before

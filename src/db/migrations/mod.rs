@@ -12,6 +12,7 @@ mod batch;
 mod books;
 mod deadline;
 mod dry_run;
+mod job;
 mod list;
 mod nodes;
 mod observations;
@@ -30,8 +31,9 @@ use rusqlite::Connection;
 
 pub use self::books::StoredState;
 pub use self::dry_run::DryRun;
-pub use self::list::{DeadLetter, MigrationStatus, list_migrations};
-pub use self::registry::MIGRATIONS;
+pub use self::job::{Job, JobRequest, JobStep, JobSteps, JobWindow};
+pub use self::list::{DeadLetter, MigrationMove, MigrationStatus, list_migrations, list_moves};
+pub use self::registry::{MIGRATIONS, needs_of};
 pub use self::runs::CANCELLED;
 pub(super) use self::runs::register;
 use super::error::DbError;
@@ -59,6 +61,9 @@ pub struct Migration {
 pub struct Walk {
     /// The table.
     pub table: &'static str,
+    /// Finds the transmissions that a step over a key range (`?1` to `?2`) may change so that a
+    /// copy in memory is no longer right; none if it changes nothing that is copied.
+    pub touches: Option<&'static str>,
     /// The column that orders the walk and bounds its steps; it has an index or is the rowid.
     pub key: &'static str,
     /// A condition that an index answers, so that only these rows are walked; usually empty.
@@ -75,15 +80,6 @@ pub struct KeyRange {
     pub first: i64,
     /// The highest.
     pub last: i64,
-}
-
-/// Whether a migration changes what lists of packets are selected by. Columns that only repeat what
-/// readers make of the row are no change.
-pub fn changes_packets(name: &str) -> bool {
-    const REPEATED: [&str; 2] = ["tx_last_seen_backfill_v1", "backfill_from_pubkey_v1"];
-    let walk = find(name).ok().and_then(|migration| migration.walk.as_ref());
-    walk.is_some_and(|walk| matches!(walk.table, "transmissions" | "observations"))
-        && !REPEATED.contains(&name)
 }
 
 /// Where a migration applies.
@@ -147,6 +143,10 @@ pub struct BatchReply {
     pub hold: Duration,
     /// Pages that the step added to the WAL.
     pub wal_pages: u32,
+    /// `transmissions.id` of those that the step deleted, or changed (they or their observations)
+    /// so that a copy in memory is no longer right; bounded by the step's rows. In any order, each
+    /// once or more often.
+    pub touched_transmissions: Vec<i64>,
 }
 
 /// What a step does.

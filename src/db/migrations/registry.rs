@@ -28,6 +28,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         walk: Some(Walk {
             table: "transmissions",
+            // A copy takes the newest observation itself.
+            touches: None,
             key: "id",
             only: "last_seen = 0",
             apply: transmissions::fill_last_seen,
@@ -46,6 +48,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         walk: Some(Walk {
             table: "transmissions",
+            touches: None,
             key: "id",
             only: "",
             apply: analytics::build_blocks,
@@ -55,6 +58,10 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         walk: Some(Walk {
             table: "observations",
+            touches: Some(
+                "SELECT DISTINCT transmission_id FROM observations \
+                 WHERE transmission_id BETWEEN ?1 AND ?2",
+            ),
             key: "transmission_id",
             only: "",
             apply: observations::merge_duplicates,
@@ -107,6 +114,35 @@ pub const MIGRATIONS: &[Migration] = &[
     },
 ];
 
+/// What must be at its end, well or not, before another begins: it reads what that one writes, or
+/// an index of it keeps its steps from passing through a whole table. All others are independent:
+/// one that waits for an operator does not hold them up.
+pub(super) const NEEDS: &[(&str, &str)] = &[
+    ("idx_observations_transmission_id", "cleanup_legacy_null_hash_ts"),
+    ("idx_observations_transmission_id", "backfill_path_json_from_raw_hex_v1"),
+    ("idx_observations_transmission_id", "observations_dedup_v1"),
+    ("idx_tx_last_seen_zero", "tx_last_seen_backfill_v1"),
+    ("idx_observations_tx_ts", "tx_last_seen_backfill_v1"),
+    ("idx_observations_tx_ts", "analytics_blocks_v1"),
+    ("idx_observations_observer_idx", "observers_last_packet_at_v1"),
+    ("observations_observer_idx_v1", "idx_observations_observer_idx"),
+    ("observations_observer_idx_v1", "observations_dedup_v1"),
+    ("observations_observer_idx_v1", "analytics_blocks_v1"),
+    ("observations_observer_idx_v1", "obs_observer_ts_idx_v1"),
+    ("backfill_path_json_from_raw_hex_v1", "observations_dedup_v1"),
+    ("backfill_path_json_from_raw_hex_v1", "analytics_blocks_v1"),
+    ("backfill_from_pubkey_v1", "advert_count_unique_v1"),
+    ("backfill_from_pubkey_v1", "backfill_default_scope_v1"),
+    ("nodes_lower_case_keys_v1", "advert_count_unique_v1"),
+    ("nodes_lower_case_keys_v1", "backfill_default_scope_v1"),
+    ("channel_hash_v1", "channel_hash_casing_v1"),
+];
+
+/// The migrations that must be at their end before this one begins.
+pub fn needs_of(name: &str) -> impl Iterator<Item = &'static str> {
+    NEEDS.iter().filter(move |(_, then)| *then == name).map(|(first, _)| *first)
+}
+
 /// A migration that only builds an index and is called like it.
 const fn build(index: &'static str) -> Migration {
     Migration { index: Some(index), ..unrecorded(index) }
@@ -128,5 +164,12 @@ const fn recorded(name: &'static str) -> Migration {
 }
 
 const fn walk(table: &'static str, apply: Apply) -> Option<Walk> {
-    Some(Walk { table, key: "rowid", only: "", apply })
+    let touches = match table.as_bytes() {
+        b"transmissions" => Some("SELECT id FROM transmissions WHERE id BETWEEN ?1 AND ?2"),
+        b"observations" => {
+            Some("SELECT DISTINCT transmission_id FROM observations WHERE id BETWEEN ?1 AND ?2")
+        }
+        _ => None,
+    };
+    Some(Walk { table, touches, key: "rowid", only: "", apply })
 }

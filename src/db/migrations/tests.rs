@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::registry::NEEDS;
 use super::*;
 use crate::db::schema::{INDEX_MARKERS, INDEXES, LEGACY_INDEXES, TABLE_MARKERS};
 
@@ -40,21 +41,7 @@ fn an_old_index_is_dropped_with_an_index_that_is_built() {
 #[test]
 fn what_a_walk_needs_is_built_before_it() {
     let place = |name: &str| MIGRATIONS.iter().position(|migration| migration.name == name);
-    for (first, then) in [
-        ("idx_observations_transmission_id", "cleanup_legacy_null_hash_ts"),
-        ("idx_tx_last_seen_zero", "tx_last_seen_backfill_v1"),
-        ("idx_observations_tx_ts", "tx_last_seen_backfill_v1"),
-        ("observations_observer_idx_v1", "observations_dedup_v1"),
-        ("backfill_path_json_from_raw_hex_v1", "observations_dedup_v1"),
-        ("backfill_path_json_from_raw_hex_v1", "analytics_blocks_v1"),
-        ("observations_observer_idx_v1", "analytics_blocks_v1"),
-        ("idx_observations_tx_ts", "analytics_blocks_v1"),
-        ("backfill_from_pubkey_v1", "advert_count_unique_v1"),
-        ("nodes_lower_case_keys_v1", "advert_count_unique_v1"),
-        ("channel_hash_v1", "channel_hash_casing_v1"),
-        ("idx_observations_observer_idx", "observers_last_packet_at_v1"),
-        ("backfill_from_pubkey_v1", "backfill_default_scope_v1"),
-    ] {
+    for (first, then) in NEEDS {
         assert!(place(first).is_some() && place(first) < place(then), "{first} before {then}");
     }
 }

@@ -32,6 +32,7 @@ use super::schema::DEDUP_INDEX;
 use super::upgrade;
 use crate::ingest::reception::Record;
 use crate::perf::ledger::{Ledger, Shares, Source};
+use crate::perf::recent::Recent;
 
 /// The only read-write connection of a process (the checkpointer's aside). It belongs to one
 /// thread at a time.
@@ -46,6 +47,7 @@ pub struct WriteConnection {
     last_ids: Option<(i64, i64)>,
     meter: PageMeter,
     ledger: Arc<Ledger>,
+    ingest_waits: Arc<Recent>,
     wait: Duration,
     _lock: WriterLock,
 }
@@ -173,6 +175,7 @@ impl WriteConnection {
         Ok(Self {
             meter: PageMeter::new(&conn, Arc::default()),
             ledger: Arc::new(Ledger::new(page_bytes)),
+            ingest_waits: Arc::default(),
             wait: Duration::ZERO,
             conn,
             options: options.clone(),

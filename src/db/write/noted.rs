@@ -11,6 +11,7 @@ use super::WriteConnection;
 use crate::db::error::DbError;
 use crate::db::pages::PageGauge;
 use crate::perf::ledger::{Ledger, Shares, Source, Work};
+use crate::perf::recent::Recent;
 
 /// What an operation did.
 #[derive(Debug)]
@@ -32,6 +33,11 @@ impl WriteConnection {
     /// How this connection's page cache does.
     pub fn pages(&self) -> Arc<PageGauge> {
         self.meter.gauge()
+    }
+
+    /// How long groups of receptions have waited for this connection in the last seconds.
+    pub fn ingest_waits(&self) -> Arc<Recent> {
+        Arc::clone(&self.ingest_waits)
     }
 
     /// Says when the operation that comes next was handed over, by the monotonic time of the clock
@@ -68,6 +74,9 @@ impl WriteConnection {
             wait: std::mem::take(&mut self.wait),
             hold,
         };
+        if component == Source::MqttHandler {
+            self.ingest_waits.note(work.wait, now);
+        }
         self.ledger.note(&work, now);
         self.tell_slow(&work);
         answer

@@ -15,7 +15,8 @@ pub struct Level {
 }
 
 impl Level {
-    const fn new(throttle_at: f64, release_at: f64) -> Self {
+    /// Throttles from `throttle_at` until it is down at `release_at`.
+    pub const fn new(throttle_at: f64, release_at: f64) -> Self {
         Self { throttle_at, release_at }
     }
 
@@ -23,7 +24,7 @@ impl Level {
     pub const OFF: Self = Self::new(f64::INFINITY, f64::INFINITY);
 }
 
-/// Levels of all signals.
+/// Levels of all signals. Each can be set or switched off in the configuration (decision 20).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// Milliseconds since the ingest queue moved while something waits in it. A group is gathered
@@ -31,11 +32,18 @@ pub struct Limits {
     pub queue_age_ms: Level,
     /// Share of the ingest queue that is taken.
     pub queue_share: Level,
-    /// Pages in the WAL, counted as 0 when all are in the database: stop at 2,000, go on when the
-    /// WAL can start again (§10.10).
+    /// Pages in the WAL, counted as 0 when all are in the database: stop at 3,500, which keeps the
+    /// file below 16 MB, go on when the WAL can start again (§10.10).
     pub wal_pages: Level,
+    /// Seconds for which the WAL could not be moved into the database though none of our readers
+    /// was open so long: a reader of another process pins it.
+    pub foreign_reader_s: Level,
     /// Queries that wait for a free reader.
     pub readers_waiting: Level,
+    /// How long one of a hundred queries takes, over 10 s.
+    pub reader_p99_ms: Level,
+    /// 1 while a backup reads the database.
+    pub backup: Level,
     /// Percent of the time in which something waited for the disk, over 10 s.
     pub io_pressure: Level,
     /// Share of the free space that the database's log may need.
@@ -47,11 +55,32 @@ impl Default for Limits {
         Self {
             queue_age_ms: Level::new(2_500.0, 1_500.0),
             queue_share: Level::new(0.5, 0.25),
-            wal_pages: Level::new(2_000.0, 0.0),
+            wal_pages: Level::new(3_500.0, 0.0),
+            foreign_reader_s: Level::new(5.0, 0.0),
             readers_waiting: Level::new(32.0, 8.0),
+            reader_p99_ms: Level::new(250.0, 100.0),
+            backup: Level::new(1.0, 0.0),
             io_pressure: Level::new(60.0, 40.0),
             disk: Level::new(1.0, 0.8),
         }
+    }
+}
+
+impl Limits {
+    /// The level of a signal by its name in the configuration; `None` if there is none.
+    pub fn level_mut(&mut self, name: &str) -> Option<&mut Level> {
+        Some(match name {
+            "queueAgeMs" => &mut self.queue_age_ms,
+            "queueShare" => &mut self.queue_share,
+            "walPages" => &mut self.wal_pages,
+            "foreignReaderSec" => &mut self.foreign_reader_s,
+            "readersWaiting" => &mut self.readers_waiting,
+            "readerP99Ms" => &mut self.reader_p99_ms,
+            "backup" => &mut self.backup,
+            "ioPressure" => &mut self.io_pressure,
+            "disk" => &mut self.disk,
+            _ => return None,
+        })
     }
 }
 
@@ -65,8 +94,14 @@ pub struct Readings {
     pub queue_share: Option<f64>,
     /// See [`Limits::wal_pages`].
     pub wal_pages: Option<f64>,
+    /// See [`Limits::foreign_reader_s`].
+    pub foreign_reader_s: Option<f64>,
     /// See [`Limits::readers_waiting`].
     pub readers_waiting: Option<f64>,
+    /// See [`Limits::reader_p99_ms`]; 0 when hardly anybody asks.
+    pub reader_p99_ms: Option<f64>,
+    /// See [`Limits::backup`].
+    pub backup: Option<f64>,
     /// See [`Limits::io_pressure`].
     pub io_pressure: Option<f64>,
     /// See [`Limits::disk`].
@@ -79,7 +114,10 @@ impl Readings {
         queue_age_ms: Some(0.0),
         queue_share: Some(0.0),
         wal_pages: Some(0.0),
+        foreign_reader_s: Some(0.0),
         readers_waiting: Some(0.0),
+        reader_p99_ms: Some(0.0),
+        backup: Some(0.0),
         io_pressure: Some(0.0),
         disk: Some(0.0),
     };
@@ -91,19 +129,25 @@ struct Signal {
     unreadable_since: Option<Duration>,
 }
 
-const NAMES: [&str; 6] = [
+const SIGNALS: usize = 9;
+const NAMES: [&str; SIGNALS] = [
     "the age of the ingest queue",
     "the ingest queue",
     "the write-ahead log",
+    "a reader of another process",
     "the queue of readers",
+    "the 99th percentile of reads",
+    "a backup",
     "the disk's pressure",
     "the free space",
 ];
+/// Those that open and shut by design say nothing about how busy it is: log, foreign reader, backup.
+const NO_LOAD: [usize; 3] = [2, 3, 6];
 
 /// Remembers which signals throttle.
 #[derive(Clone, Debug, Default)]
 pub struct HealthGate {
-    signals: [Signal; 6],
+    signals: [Signal; SIGNALS],
 }
 
 impl HealthGate {
@@ -148,23 +192,25 @@ fn tell(value: f64) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
-/// How busy it is: the worst signal's share of its level. The log is left out, its gate opens and
-/// shuts by design.
+/// How busy it is: the worst signal's share of its level.
 pub fn utilisation(readings: &Readings, limits: &Limits) -> f64 {
     pairs(readings, limits)
         .into_iter()
         .enumerate()
-        .filter(|(index, _)| *index != 2)
+        .filter(|(index, _)| !NO_LOAD.contains(index))
         .filter_map(|(_, (value, level))| Some(value? / level.throttle_at))
         .fold(0.0, f64::max)
 }
 
-fn pairs(readings: &Readings, limits: &Limits) -> [(Option<f64>, Level); 6] {
+fn pairs(readings: &Readings, limits: &Limits) -> [(Option<f64>, Level); SIGNALS] {
     [
         (readings.queue_age_ms, limits.queue_age_ms),
         (readings.queue_share, limits.queue_share),
         (readings.wal_pages, limits.wal_pages),
+        (readings.foreign_reader_s, limits.foreign_reader_s),
         (readings.readers_waiting, limits.readers_waiting),
+        (readings.reader_p99_ms, limits.reader_p99_ms),
+        (readings.backup, limits.backup),
         (readings.io_pressure, limits.io_pressure),
         (readings.disk, limits.disk),
     ]
@@ -195,8 +241,8 @@ mod tests {
     fn the_log_holds_up_until_all_of_it_is_in_the_database() {
         let (mut gate, limits) = (HealthGate::default(), Limits::default());
         let wal = |pages| Readings { wal_pages: Some(pages), ..Readings::QUIET };
-        assert_eq!(gate.check(&wal(1_999.0), &limits, s(0)), None);
-        assert!(gate.check(&wal(2_000.0), &limits, s(0)).is_some());
+        assert_eq!(gate.check(&wal(3_499.0), &limits, s(0)), None);
+        assert!(gate.check(&wal(3_500.0), &limits, s(0)).is_some());
         assert!(gate.check(&wal(2.0), &limits, s(0)).is_some());
         assert_eq!(gate.check(&wal(0.0), &limits, s(0)), None);
     }
@@ -213,6 +259,59 @@ mod tests {
         assert!(gate.check(&nan, &limits, s(19)).is_some());
         let off = Limits { disk: Level::OFF, ..limits };
         assert_eq!(gate.check(&blind, &off, s(20)), None, "a signal that is off says nothing");
+    }
+
+    #[test]
+    fn every_signal_holds_up_by_itself_says_which_it_is_and_can_be_switched_off() {
+        // Decision 20, §10.13.
+        let names = [
+            "queueAgeMs",
+            "queueShare",
+            "walPages",
+            "foreignReaderSec",
+            "readersWaiting",
+            "readerP99Ms",
+            "backup",
+            "ioPressure",
+            "disk",
+        ];
+        let high = |index: usize| {
+            let mut values = [Some(0.0); SIGNALS];
+            values[index] = Some(1e9);
+            let [
+                queue_age_ms,
+                queue_share,
+                wal_pages,
+                foreign_reader_s,
+                readers_waiting,
+                reader_p99_ms,
+                backup,
+                io_pressure,
+                disk,
+            ] = values;
+            Readings {
+                queue_age_ms,
+                queue_share,
+                wal_pages,
+                foreign_reader_s,
+                readers_waiting,
+                reader_p99_ms,
+                backup,
+                io_pressure,
+                disk,
+            }
+        };
+        for (index, name) in names.into_iter().enumerate() {
+            let (mut gate, mut limits) = (HealthGate::default(), Limits::default());
+            let reason = gate.check(&high(index), &limits, s(0)).unwrap_or_default();
+            assert!(reason.starts_with(NAMES[index]), "{name}: {reason}");
+            assert_eq!(gate.check(&Readings::QUIET, &limits, s(1)), None, "{name}");
+            if let Some(level) = limits.level_mut(name) {
+                *level = Level::OFF;
+            }
+            assert_eq!(gate.check(&high(index), &limits, s(2)), None, "{name} is off");
+        }
+        assert_eq!(Limits::default().level_mut("nonsense"), None);
     }
 
     #[test]

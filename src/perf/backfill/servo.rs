@@ -7,6 +7,8 @@ use std::time::Duration;
 const BATCHES_KEPT: usize = 10;
 const GROWTH_MAX: f64 = 1.5;
 /// A batch that took so many times its budget is answered at once.
+/// The 90th percentile aims so far below the budget that the 99th keeps it.
+const HOLD_AIM: f64 = 0.6;
 const PANIC_RATIO: f64 = 5.0;
 const PANIC_SHRINK: u64 = 10;
 /// Below this a batch costs more than its rows do; a knob may ask for less.
@@ -61,7 +63,7 @@ impl Servo {
         }
         let (us, pages) = (self.p90(|cost| cost.0), self.p90(|cost| cost.1));
         let fits = |budget: f64, cost: f64| if cost > 0.0 { budget / cost } else { f64::INFINITY };
-        let wanted = fits(budget_us, us).min(fits(budgets.wal_pages as f64, pages));
+        let wanted = fits(budget_us * HOLD_AIM, us).min(fits(budgets.wal_pages as f64, pages));
         let grown = (self.rows as f64 * GROWTH_MAX).ceil();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         self.set(wanted.min(grown) as u64, budgets);
@@ -105,6 +107,7 @@ mod tests {
 
     #[test]
     fn it_grows_by_half_at_most_and_settles_at_the_budget() {
+        // 004-33: a batch is as large as its time allows, at any scale.
         let mut servo = Servo::new(100);
         servo.learn(100, us(100), 1, &BUDGETS);
         assert_eq!(servo.rows(&BUDGETS), 150);
@@ -112,7 +115,7 @@ mod tests {
             let rows = servo.rows(&BUDGETS);
             servo.learn(rows, us(rows * 20), 1, &BUDGETS);
         }
-        assert_eq!(servo.rows(&BUDGETS), 500, "10 ms at 20 µs a row");
+        assert_eq!(servo.rows(&BUDGETS), 300, "6 of 10 ms at 20 µs a row");
     }
 
     #[test]
@@ -139,7 +142,7 @@ mod tests {
     fn one_quick_batch_among_slow_ones_does_not_make_it_grow() {
         let mut servo = Servo::new(500);
         for _ in 0..9 {
-            servo.learn(500, Duration::from_millis(10), 1, &BUDGETS);
+            servo.learn(500, Duration::from_millis(6), 1, &BUDGETS);
         }
         servo.learn(500, us(1), 1, &BUDGETS);
         assert_eq!(servo.rows(&BUDGETS), 500);

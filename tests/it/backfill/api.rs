@@ -26,6 +26,7 @@ async fn row(api: &Api) -> Value {
 
 #[actix_web::test]
 async fn the_body_in_every_state_that_an_operator_can_bring_about() {
+    // 002-18: status, rows, rate, time left and error of every migration; §10.28.
     let Some(api) = Api::that_writes(with_key()) else { return };
     check_json("async_migration_pending", &row(&api).await);
     assert_eq!(post(&api, "pause", r#"{"by": "ops"}"#).await.json()["state"], "paused");
@@ -91,6 +92,7 @@ async fn a_dry_run_is_answered_and_changes_nothing() {
 
 #[actix_web::test]
 async fn a_list_that_cannot_be_read_is_500_and_is_not_kept() {
+    // 004-05, 004-22: an error is told and never cached.
     // 004-01, 004-04, 004-12; contract §2.5.
     let Some(api) = Api::over_fixture() else { return };
     api.execute("ALTER TABLE _async_migrations RENAME COLUMN status TO gone");
@@ -103,6 +105,7 @@ async fn a_list_that_cannot_be_read_is_500_and_is_not_kept() {
 
 #[actix_web::test]
 async fn the_books_are_read_at_most_every_five_seconds() {
+    // 002-13 from the reading side: nobody makes the books be read more often.
     // 002-14, 004-03.
     let Some(api) = Api::with(Config::default()) else { return };
     let before = api.json(LIST).await.as_array().unwrap().len();

@@ -106,6 +106,7 @@ fn a_batch_scans_no_table_however_far_the_run_is() {
 
 #[test]
 fn a_second_run_writes_no_row() {
+    // §10.24.
     // §10.24: a rewrite that changes nothing costs no pages but those of the books.
     let (_folder, path) = seeded(2_000);
     run_all(&path);

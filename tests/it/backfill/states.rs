@@ -12,6 +12,7 @@ use super::{
 
 #[test]
 fn a_run_leaves_its_moves_in_the_books() {
+    // 002-08, 004-11: its end is told once.
     let (_folder, path) = seeded(1_000);
     run_all(&path);
     let sql = "SELECT group_concat(from_state || '>' || to_state || ':' || by_whom, ' ') \
@@ -123,6 +124,7 @@ fn a_run_that_other_code_has_begun_is_not_gone_on_with_and_a_retry_begins_afresh
 
 #[test]
 fn cancel_keeps_what_is_done_and_retry_clears_the_counts() {
+    // 004-20, 004-38: the last counts are in the books, a retry begins with none.
     // 002-15, 004-17, 004-21, 004-25.
     let (_folder, path) = seeded(1_000);
     let clock = Clock::system();

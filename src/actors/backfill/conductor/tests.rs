@@ -3,7 +3,9 @@
 use rusqlite::ffi;
 
 use super::*;
+use crate::perf::backfill::Command;
 use crate::perf::backfill::Eta;
+use crate::perf::backfill::knobs::Setting;
 
 const WALK: &str = "tx_last_seen_backfill_v1";
 const INDEX: &str = "obs_observer_ts_idx_v1";
@@ -48,7 +50,7 @@ impl Stage {
                 Step::Record(moves) => self.tell(&moves),
                 Step::Batch(request, _) => return Some(request),
                 Step::After(pause) => self.pass(pause.max(Duration::from_millis(1))),
-                Step::Idle => return None,
+                Step::Job(..) | Step::Idle => return None,
             }
         }
         None
@@ -97,6 +99,7 @@ fn more(cursor: i64, scanned: u64, hold_ms: u64) -> BatchReply {
         next: Phase::Walk,
         hold: Duration::from_millis(hold_ms),
         wal_pages: 1,
+        touched_transmissions: Vec::new(),
     }
 }
 
@@ -116,7 +119,7 @@ fn a_whole_run_in_its_moves() {
         assert_eq!(rest, Duration::from_millis(5), "a duty cycle of one half");
         stage.pass(rest);
     }
-    let full = Readings { wal_pages: Some(3_000.0), ..Readings::QUIET };
+    let full = Readings { wal_pages: Some(4_000.0), ..Readings::QUIET };
     for _ in 0..100 {
         assert!(!matches!(stage.conductor.next(&full, false), Step::Batch(..)));
         let moves = stage.conductor.take_moves();
@@ -194,6 +197,7 @@ fn too_many_rows_at_fault_end_the_run() {
 
 #[test]
 fn what_may_pass_throttles_and_is_tried_again_ever_more_rarely() {
+    // 004-38: what succeeds begins with the shortest pause again.
     let mut stage = Stage::of(State::Pending);
     let mut pauses = Vec::new();
     for _ in 0..8 {
@@ -215,6 +219,7 @@ fn what_may_pass_throttles_and_is_tried_again_ever_more_rarely() {
 
 #[test]
 fn what_will_not_pass_fails_the_run_and_the_next_begins() {
+    // 002-04, 002-05, 004-15: an error or a panic fails the migration, and only it.
     let mut stage = Stage::with(vec![stored(WALK, State::Pending), stored(INDEX, State::Pending)]);
     stage.batch();
     stage.conductor.note(Err(DbError::Panicked { migration: WALK.to_owned() }));
@@ -238,13 +243,73 @@ fn a_run_that_gets_nowhere_fails() {
 }
 
 #[test]
-fn a_paused_one_holds_up_those_behind_it_and_is_resumed() {
-    let mut stage = Stage::with(vec![stored(WALK, State::Pending), stored(INDEX, State::Pending)]);
-    assert_eq!(stage.command(Command::Pause).ok(), Some(State::Paused));
-    assert_eq!(stage.until_batch(&Readings::QUIET), None);
+fn a_paused_one_holds_up_those_that_need_it_and_no_other_and_is_resumed() {
+    let (needed, needy) = ("idx_observations_tx_ts", WALK);
+    let all = [needed, needy, INDEX].map(|name| stored(name, State::Pending));
+    let mut stage = Stage::with(all.to_vec());
+    let pause = stage.conductor.command(needed, Command::Pause, "ops");
+    assert_eq!(pause.ok(), Some(State::Paused));
+    assert_eq!(stage.batch().name, INDEX, "it needs nothing of the paused one");
+    stage.answer(BatchReply { state: BatchState::Done, ..more(1, 1, 1) });
+    assert_eq!(stage.until_batch(&Readings::QUIET), None, "the other one waits");
     assert_eq!(stage.live().eta, Eta::Paused);
-    assert_eq!(stage.command(Command::Resume).ok(), Some(State::Pending));
-    assert_eq!(stage.batch().name, WALK);
+    let resume = stage.conductor.command(needed, Command::Resume, "ops");
+    assert_eq!(resume.ok(), Some(State::Pending));
+    assert_eq!(stage.batch().name, needed);
+    stage.answer(BatchReply { state: BatchState::Done, ..more(1, 1, 1) });
+    assert_eq!(stage.batch().name, needy);
+}
+
+#[test]
+fn what_ingest_waits_is_told_as_before_and_during() {
+    // §10.3, §10.30.
+    let mut stage = Stage::of(State::Pending);
+    stage.conductor.see_ingest_wait(Some(2.0));
+    stage.batch();
+    stage.conductor.see_ingest_wait(Some(9.0));
+    stage.conductor.see_ingest_wait(None);
+    let wait = stage.live().ingest_wait_p99_ms;
+    assert_eq!((wait.before, wait.during), (Some(2.0), Some(9.0)));
+}
+
+#[test]
+fn a_batch_of_which_nobody_knows_what_became_does_not_leave_a_pause_half_way() {
+    let mut stage = Stage::of(State::Pending);
+    stage.batch();
+    assert_eq!(stage.command(Command::Pause).ok(), Some(State::Pausing));
+    stage.conductor.give_up_batch();
+    assert_eq!(stage.live().state, State::Paused);
+}
+
+#[test]
+fn an_index_build_on_a_full_disk_is_tried_again_ever_more_rarely_and_never_fails() {
+    // 004-13's rule for a step that cannot be halved: nothing is given up, nothing is hammered.
+    let mut stage = Stage::with(vec![stored(INDEX, State::Pending)]);
+    let mut pauses = Vec::new();
+    for _ in 0..9 {
+        stage.batch();
+        let before_ms = stage.clock.now_ms();
+        stage.conductor.note(Err(failure(ffi::SQLITE_FULL)));
+        assert_eq!(stage.live().state, State::Throttled);
+        assert!(stage.live().reason.contains("the disk is full"), "{}", stage.live().reason);
+        stage.batch();
+        pauses.push(stage.clock.now_ms() - before_ms);
+        stage.conductor.note(Err(failure(ffi::SQLITE_FULL)));
+        stage.batch();
+        stage.answer(BatchReply { name: INDEX, next: Phase::Index, ..more(0, 0, 1) });
+    }
+    assert!(pauses.iter().all(|pause| *pause >= 1_000), "{pauses:?}");
+    stage.batch();
+    let mut longest = 0;
+    for _ in 0..10 {
+        let before_ms = stage.clock.now_ms();
+        stage.conductor.note(Err(failure(ffi::SQLITE_FULL)));
+        stage.batch();
+        longest = stage.clock.now_ms() - before_ms;
+    }
+    assert!((60_000..62_000).contains(&longest), "{longest} ms");
+    stage.answer(BatchReply { name: INDEX, state: BatchState::Done, ..more(0, 0, 1) });
+    assert_eq!(stage.live().state, State::Succeeded);
 }
 
 #[test]
@@ -253,7 +318,7 @@ fn cancel_stops_the_batch_that_is_under_way() {
     let stop = loop {
         match stage.conductor.next(&Readings::QUIET, false) {
             Step::Batch(_, limits) => break limits.stop,
-            Step::Idle => panic!("nothing to do"),
+            Step::Job(..) | Step::Idle => panic!("nothing to do"),
             _ => {}
         }
     };
@@ -310,6 +375,7 @@ fn a_long_index_build_waits_for_approval_and_a_short_one_does_not() {
 
 #[test]
 fn knobs_hold_for_the_next_batch_and_end_by_themselves() {
+    // 002-25, 004-24, §10.28.
     let mut stage = Stage::of(State::Pending);
     let setting = Setting {
         knob: "",
