@@ -87,6 +87,11 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     }
 
+    /// 507: the disk has no room for it.
+    pub fn no_space(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, text)
+    }
+
     /// 503 for a moment: the client should come again.
     pub fn busy(text: impl Into<String>) -> Self {
         Self { retry_after_s: Some(1), ..Self::unavailable(text) }

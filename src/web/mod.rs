@@ -3,6 +3,7 @@
 
 pub mod assets;
 pub mod auth;
+pub mod backup;
 pub mod cors;
 pub mod error;
 pub mod fresh;
@@ -68,6 +69,7 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/perf/write-sources", perf::write_sources),
         get("/api/mqtt/status", perf::mqtt_status),
         get("/metrics", metrics::metrics),
+        get("/api/backup", backup::backup),
         get("/api/perf/async-migrations", migrations::list),
         post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run),
         post("/api/perf/async-migrations/{name}/tune", migrations::tune),

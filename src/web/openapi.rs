@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
-use super::{health, metrics, migrations, packet_post, packets, perf, stats};
+use super::{backup, health, metrics, migrations, packet_post, packets, perf, stats};
 
 /// Every error.
 #[derive(Serialize, ToSchema)]
@@ -38,6 +38,7 @@ pub struct ErrorBody {
         perf::anomalies,
         perf::reset,
         metrics::metrics,
+        backup::backup,
         migrations::list,
         migrations::dry_run,
         migrations::tune,

@@ -17,6 +17,7 @@ use crate::actors::live::Live;
 use crate::actors::perf::PerfLines;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::db::backup::Backups;
 use crate::db::migrations::MigrationStatus;
 use crate::db::{DbError, Reader, Readers};
 use crate::ingest::rules::Rules;
@@ -90,6 +91,7 @@ pub struct AppState {
     migrations: Fresh<Arc<Vec<MigrationStatus>>>,
     pub(super) healthz_body: Fresh<JsonBody>,
     backfill: OnceLock<BackfillDoor>,
+    backups: OnceLock<Arc<Backups>>,
 }
 
 impl AppState {
@@ -106,6 +108,7 @@ impl AppState {
             migrations: Fresh::new(HEALTH_TTL, clock.clone()),
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
             backfill: OnceLock::new(),
+            backups: OnceLock::new(),
             clock,
         }
     }
@@ -118,6 +121,16 @@ impl AppState {
     /// Lets migrations be steered. Later calls change nothing.
     pub fn open_backfill(&self, door: BackfillDoor) {
         let _ = self.backfill.set(door);
+    }
+
+    /// Lets copies of the database be made. Later calls change nothing.
+    pub fn open_backups(&self, backups: Arc<Backups>) {
+        let _ = self.backups.set(backups);
+    }
+
+    /// What makes copies; `None` before the database is open.
+    pub(super) fn backups(&self) -> Option<&Backups> {
+        self.backups.get().map(|backups| &**backups)
     }
 
     /// The way to the migrations; `None` in a process that does not write.
