@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 CARGO ?= cargo
 
-.PHONY: build run test check fmt lint doc snap bench bench-backfill deps licences clean
+.PHONY: build run test check fmt lint doc snap bench bench-analytics bench-backfill deps licences clean
 
 build:            ## release build
 	$(CARGO) build --release --locked
@@ -34,6 +34,9 @@ snap:             ## accept changed snapshots after reading them
 
 bench:            ## figures of docs/benchmarks.md
 	$(CARGO) bench --locked
+
+bench-analytics:  ## what analytics cost (CORESCOPE_BENCH_DB: a seeded database)
+	$(CARGO) bench --locked --bench analytics
 
 bench-backfill:   ## what anybody feels of a migration (CORESCOPE_BENCH_DB: a seeded database)
 	$(CARGO) bench --locked --bench backfill

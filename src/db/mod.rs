@@ -8,6 +8,7 @@
 //!
 //! Nothing here knows of HTTP or actors.
 
+pub mod analytics;
 pub mod backup;
 pub mod bulk;
 pub mod checkpoint;

@@ -4,7 +4,7 @@
 //!   [`heard`] the parts that observations decide; [`channel`] those that channels do
 //! - [`page`] the requested part of them; [`grouped`] the order by latest reception
 //! - [`rows`] the rows of that part, with their observations
-//! - [`detail`] one packet
+//! - [`detail`] one packet; [`records`](mod@records) packets as the RAM window takes them in
 //!
 //! Everything is right before, during and after every migration: columns that a backfill has not
 //! reached are computed from what they are made of, and duplicate observations that have not been
@@ -17,6 +17,7 @@ mod grouped;
 mod heard;
 mod matching;
 mod page;
+mod records;
 mod rows;
 
 pub use detail::{Found, find, observations_of};
@@ -24,6 +25,7 @@ pub use filter::{Filter, Span};
 pub use grouped::list_grouped;
 pub use heard::resolve_node;
 pub use page::{Page, Slice, list, list_of_nodes, times_since};
+pub use records::records;
 pub use rows::{Depth, Observation, ObserverName, Transmission};
 
 use super::error::DbError;

@@ -5,8 +5,6 @@
 //! too: candidates are found by `first_seen`, in that order, and judged one by one. What claims to
 //! have been first heard in the future, or at no time at all, is judged as well.
 
-use std::collections::BTreeSet;
-
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -19,7 +17,6 @@ use crate::db::upgrade;
 const INDEX: &str = "idx_transmissions_first_seen";
 /// Candidates are looked up so many at a time: each may have hundreds of observations.
 const CANDIDATES_AT_ONCE: u64 = 16;
-const HOUR_S: i64 = 3_600;
 
 /// What is to be pruned.
 #[derive(Clone, Copy, Debug)]
@@ -42,13 +39,6 @@ struct Candidate {
 struct Place {
     first_seen: String,
     id: i64,
-}
-
-/// What a step has done so far.
-#[derive(Default)]
-struct Pruned {
-    step: JobStep,
-    hours: BTreeSet<i64>,
 }
 
 /// Prunes the next packets. A packet leaves with all its observations in one step, unless it alone
