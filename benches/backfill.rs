@@ -144,7 +144,7 @@ fn measure(path: &Path, policy: Policy) {
                         conductor.note(answer)
                     }
                     Step::After(pause) => pause,
-                    Step::Idle => break,
+                    Step::Job(..) | Step::Idle => break,
                 }
             }
         };

@@ -6,6 +6,7 @@
 //! | [`Begin`] | told once HTTP is up and subscriptions were tried (decision 5) |
 //! | [`Steer`] | where a migration stands after pause, resume, cancel, retry or approve, recorded |
 //! | [`Retune`] | all migrations, after a knob was turned |
+//! | [`RunJob`] | where a job stands: it waits for its turn; how it ends is told later |
 //! | [`DryRunOf`] | what a migration would cost |
 //! | [`ListMigrations`] | all migrations as they stand |
 //! | [`Quiesce`] | when no batch is outstanding; none follows, and nothing is recorded as stopped |
@@ -16,6 +17,7 @@
 //! (decision 8). Blocks on nothing.
 
 pub mod conductor;
+pub mod jobs;
 pub mod run;
 pub mod signals;
 
@@ -30,13 +32,14 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 pub use self::conductor::{CommandError, Conductor, Step};
+pub use self::jobs::{JobEnd, LiveJob};
 pub use self::run::LiveRun;
 pub use self::signals::Signals;
 use super::lifeline::Lifeline;
 use super::line::{AskError, Line};
-use super::writer::{DryRunMigration, RecordMoves, RunBatch, Writer};
+use super::writer::{DryRunMigration, RecordMoves, RunBatch, RunJobStep, Writer};
 use crate::db::DbError;
-use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun};
+use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun, Job, JobRequest};
 use crate::perf::backfill::knobs::Setting;
 use crate::perf::backfill::{Command, Move, State};
 
@@ -46,6 +49,8 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 
 /// What everyone may look at without asking: all migrations as they stood a moment ago.
 pub type LiveRuns = ArcSwap<Vec<LiveRun>>;
+/// All jobs, in the same way.
+pub type LiveJobs = ArcSwap<Vec<LiveJob>>;
 
 /// The actor. See the module.
 pub struct Backfill {
@@ -54,6 +59,9 @@ pub struct Backfill {
     looked: signals::Looked,
     writer: Line<Writer>,
     live: Arc<LiveRuns>,
+    jobs: Arc<LiveJobs>,
+    /// Who wants to be told how a job's run ends.
+    job_waiting: Vec<(&'static str, oneshot::Sender<JobEnd>)>,
     published_at: Option<Duration>,
     has_begun: bool,
     is_quiescing: bool,
@@ -64,14 +72,15 @@ pub struct Backfill {
 }
 
 impl Backfill {
-    /// Makes the actor, and the place where it shows how things stand.
+    /// Makes the actor, and the places where it shows how things stand.
     pub fn new(
         writer: Line<Writer>,
         signals: Signals,
         mut conductor: Conductor,
         lifeline: Lifeline,
-    ) -> (Self, Arc<LiveRuns>) {
+    ) -> (Self, Arc<LiveRuns>, Arc<LiveJobs>) {
         conductor.set_limits(signals.limits());
+        let jobs: Arc<LiveJobs> = Arc::default();
         let live = Arc::new(ArcSwap::from_pointee(conductor.live()));
         let backfill = Self {
             conductor,
@@ -79,6 +88,8 @@ impl Backfill {
             looked: signals::Looked::default(),
             writer,
             live: Arc::clone(&live),
+            jobs: Arc::clone(&jobs),
+            job_waiting: Vec::new(),
             published_at: None,
             has_begun: false,
             is_quiescing: false,
@@ -87,7 +98,7 @@ impl Backfill {
             waiting: Vec::new(),
             _lifeline: lifeline,
         };
-        (backfill, live)
+        (backfill, live, jobs)
     }
 
     /// Looks again after `pause`; an earlier appointment is given up.
@@ -104,12 +115,38 @@ impl Backfill {
         if is_urgent || is_due {
             self.published_at = Some(now);
             self.live.store(Arc::new(self.conductor.live()));
+            self.jobs.store(Arc::new(self.conductor.live_jobs()));
+        }
+    }
+
+    fn tell_ended(&mut self) {
+        let (conductor, mut is_told) = (&self.conductor, false);
+        for (name, waiting) in std::mem::take(&mut self.job_waiting) {
+            match conductor.job_end(name) {
+                Some(end) => {
+                    is_told = true;
+                    // Who wanted to know may have gone.
+                    let _ = waiting.send(end);
+                }
+                None => self.job_waiting.push((name, waiting)),
+            }
+        }
+        if is_told {
+            self.publish(true);
         }
     }
 
     fn run(&mut self, request: BatchRequest, limits: BatchLimits, ctx: &mut Context<Self>) {
         let sent_at = self.signals.clock.monotonic();
         let message = RunBatch { request, limits, sent_at };
+        let writer = self.writer.clone();
+        let asked = async move { writer.ask(message).await }.into_actor(self);
+        ctx.spawn(asked.map(|answer, this, ctx| this.answered(answer, ctx)));
+    }
+
+    fn run_job(&mut self, request: JobRequest, limits: BatchLimits, ctx: &mut Context<Self>) {
+        let sent_at = self.signals.clock.monotonic();
+        let message = RunJobStep { request, limits, sent_at };
         let writer = self.writer.clone();
         let asked = async move { writer.ask(message).await }.into_actor(self);
         ctx.spawn(asked.map(|answer, this, ctx| this.answered(answer, ctx)));
@@ -131,6 +168,7 @@ impl Backfill {
             let _ = waiting.send(());
         }
         self.publish(false);
+        self.tell_ended();
         self.schedule(pause, ctx);
     }
 
@@ -228,6 +266,7 @@ impl Handler<Steer> for Backfill {
     fn handle(&mut self, message: Steer, _: &mut Context<Self>) -> Self::Result {
         let steered = self.conductor.command(&message.name, message.command, &message.by);
         self.publish(true);
+        self.tell_ended();
         let (moves, writer) = (self.conductor.take_moves(), self.writer.clone());
         let record = RecordMoves { moves: moves.clone() };
         let recorded = async move {
@@ -267,6 +306,35 @@ impl Handler<Retune> for Backfill {
         self.publish(true);
         self.schedule(Duration::ZERO, ctx);
         Ok(self.conductor.live())
+    }
+}
+
+/// Asks to run a job when its turn comes: one at a time, between migrations, at the same pace.
+/// Answered with where it stands; if it is under way already, nothing changes.
+#[derive(Message)]
+#[rtype(result = "Result<State, CommandError>")]
+pub struct RunJob {
+    /// The job, with the parameters of this run.
+    pub job: Job,
+    /// Who asks.
+    pub by: String,
+    /// Is told how the run ends; dropped if the process ends first.
+    pub ended: Option<oneshot::Sender<JobEnd>>,
+}
+
+impl Handler<RunJob> for Backfill {
+    type Result = Result<State, CommandError>;
+
+    fn handle(&mut self, message: RunJob, ctx: &mut Context<Self>) -> Self::Result {
+        let name = message.job.name;
+        let state = self.conductor.request_job(message.job, &message.by)?;
+        self.job_waiting.retain(|(_, waiting)| !waiting.is_closed());
+        self.job_waiting.extend(message.ended.map(|ended| (name, ended)));
+        self.publish(true);
+        if self.timer.is_none() {
+            self.schedule(Duration::ZERO, ctx);
+        }
+        Ok(state)
     }
 }
 
@@ -313,6 +381,7 @@ impl Handler<NextBatch> for Backfill {
         match step {
             Step::Record(moves) => self.record(moves, ctx),
             Step::Batch(request, limits) => self.run(request, limits, ctx),
+            Step::Job(request, limits) => self.run_job(request, limits, ctx),
             Step::After(pause) => self.schedule(pause, ctx),
             Step::Idle => {}
         }

@@ -31,8 +31,12 @@ use std::time::Duration;
 use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
+<<<<<<< HEAD
 use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
 use self::digests::Digests;
+=======
+use self::backfill::{Backfill, Begin, Conductor, LiveJobs, LiveRuns, Quiesce, Signals};
+>>>>>>> backfill
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
@@ -66,6 +70,8 @@ pub struct Actors {
     pub backfill: Line<Backfill>,
     /// Migrations as they stood a moment ago.
     pub migrations: Arc<LiveRuns>,
+    /// Recurring jobs, in the same way.
+    pub jobs: Arc<LiveJobs>,
     /// Where sources hand in what they hear.
     pub door: Door,
     /// The ingest queue's gauge.
@@ -117,6 +123,8 @@ pub struct BackfillDoor {
     pub line: Line<Backfill>,
     /// Migrations as they stood a moment ago.
     pub live: Arc<LiveRuns>,
+    /// Recurring jobs, in the same way.
+    pub jobs: Arc<LiveJobs>,
 }
 
 impl Actors {
@@ -156,7 +164,8 @@ impl Actors {
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 
         let lifeline = lifelines.attach("backfill");
-        let (backfill, live_runs) = Backfill::new(writer.clone(), signals, conductor, lifeline);
+        let (backfill, live_runs, jobs) =
+            Backfill::new(writer.clone(), signals, conductor, lifeline);
         let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
 
         Self {
@@ -164,6 +173,7 @@ impl Actors {
             live,
             backfill,
             migrations: live_runs,
+            jobs,
             door,
             gauge,
             totals,
@@ -178,7 +188,11 @@ impl Actors {
 
     /// What web handlers need to show and steer migrations.
     pub fn backfill_door(&self) -> BackfillDoor {
-        BackfillDoor { line: self.backfill.clone(), live: Arc::clone(&self.migrations) }
+        BackfillDoor {
+            line: self.backfill.clone(),
+            live: Arc::clone(&self.migrations),
+            jobs: Arc::clone(&self.jobs),
+        }
     }
 
     /// Lets migrations start.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`CommitReceptions`] | what became of each record, after one durable transaction |
 //! | [`RunBatch`] | what one bounded step of a migration did |
+//! | [`RunJobStep`] | what one bounded step of a recurring job did |
 //! | [`RecordMoves`] | when the moves of migrations are in the books |
 //! | [`DryRunMigration`] | what a migration would cost; nothing is changed |
 //! | [`RefreshDigests`] | what one bounded step did to make stale digests anew |
@@ -24,7 +25,7 @@ use super::lifeline::Lifeline;
 use super::line::Line;
 use super::live::{Announce, Live};
 use crate::db::analytics::{MIGRATION, Refreshed};
-use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun};
+use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun, JobRequest};
 use crate::db::{Commit, DbError, WriteConnection, WriteCounts};
 use crate::ingest::reception::Record;
 use crate::perf::backfill::Move;
@@ -137,6 +138,30 @@ impl Handler<RunBatch> for Writer {
         // A transaction that unwinds is rolled back by its own drop.
         catch_unwind(AssertUnwindSafe(|| connection.run_bounded(&request, &message.limits)))
             .unwrap_or_else(|_| Err(DbError::Panicked { migration: request.name.clone() }))
+    }
+}
+
+/// Asks for one bounded step of a job, in a transaction of its own.
+#[derive(Message)]
+#[rtype(result = "Result<BatchReply, DbError>")]
+pub struct RunJobStep {
+    /// Which step.
+    pub request: JobRequest,
+    /// What bounds it besides its rows.
+    pub limits: BatchLimits,
+    /// As in [`CommitReceptions`].
+    pub sent_at: Duration,
+}
+
+impl Handler<RunJobStep> for Writer {
+    type Result = Result<BatchReply, DbError>;
+
+    fn handle(&mut self, message: RunJobStep, _: &mut Context<Self>) -> Self::Result {
+        let connection = self.connection()?;
+        connection.note_sent(message.sent_at);
+        let request = message.request;
+        catch_unwind(AssertUnwindSafe(|| connection.run_job(&request, &message.limits)))
+            .unwrap_or_else(|_| Err(DbError::Panicked { migration: request.job.name.to_owned() }))
     }
 }
 

@@ -157,6 +157,10 @@ fn run_to_the_end(
                 }
                 std::thread::sleep(conductor.note(answer));
             }
+            Step::Job(request, limits) => {
+                let answer = writer.run_job(&request, &limits);
+                std::thread::sleep(conductor.note(answer));
+            }
             Step::After(pause) => std::thread::sleep(pause),
             Step::Idle => break,
         }

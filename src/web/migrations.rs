@@ -112,6 +112,20 @@ pub async fn list(state: State) -> Result<JsonBody, ApiError> {
     Ok(JsonBody::of(&listed))
 }
 
+/// Lists recurring jobs (retention and the like) in the order in which they were first asked for:
+/// state, pace, the last run. They take the same commands as migrations. Empty in a process that
+/// does not write.
+#[utoipa::path(
+    get,
+    path = "/api/perf/jobs",
+    tag = "perf",
+    responses((status = 200, description = "all jobs", body = Vec<Object>))
+)]
+pub async fn jobs(state: State) -> JsonBody {
+    let jobs = state.backfill().map(|door| door.jobs.load_full()).unwrap_or_default();
+    JsonBody::of(&*jobs)
+}
+
 /// Where a migration stands after a command.
 #[derive(Serialize, ToSchema)]
 pub struct Steered {
@@ -198,8 +212,12 @@ pub async fn tune(
     let name = name.into_inner();
     let settings = settings_of(&object(&body)?, state.clock.now_ms())?;
     let message = Retune { name: name.clone(), settings };
-    let runs = door(&state)?.line.ask(message).await.map_err(refusal)?;
-    Ok(JsonBody::of(&runs.iter().find(|run| run.name == name)))
+    let door = door(&state)?;
+    let runs = door.line.ask(message).await.map_err(refusal)?;
+    if let Some(run) = runs.iter().find(|run| run.name == name) {
+        return Ok(JsonBody::of(run));
+    }
+    Ok(JsonBody::of(&door.jobs.load().iter().find(|job| job.name == name)))
 }
 
 fn door(state: &AppState) -> Result<&BackfillDoor, ApiError> {
@@ -217,6 +235,7 @@ fn refusal(error: AskError<CommandError>) -> ApiError {
             ApiError::conflict(refusal.to_string())
         }
         AskError::Refused(CommandError::Tune(error)) => ApiError::bad_request(error.to_string()),
+        AskError::Refused(error @ CommandError::Full) => ApiError::busy(error.to_string()),
         AskError::Refused(CommandError::Writer) => ApiError::busy("the writer is busy"),
         AskError::Refused(error @ CommandError::Database(_)) => ApiError::internal(error),
         other => ApiError::from_ask(other),

@@ -79,6 +79,7 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run),
         post("/api/perf/async-migrations/{name}/tune", migrations::tune),
         post("/api/perf/async-migrations/{name}/{command}", migrations::steer),
+        get("/api/perf/jobs", migrations::jobs),
         get("/api/spec", openapi::spec),
         get("/api/docs", openapi::docs),
     ]

@@ -45,6 +45,7 @@ pub struct ErrorBody {
         migrations::dry_run,
         migrations::tune,
         migrations::steer,
+        migrations::jobs,
         spec,
         docs,
     ),

@@ -4,6 +4,7 @@ mod api;
 mod bounds;
 mod cli;
 mod faults;
+mod jobs;
 mod killed;
 mod states;
 
@@ -115,6 +116,11 @@ pub fn conduct(writer: &mut WriteConnection, conductor: &mut Conductor) -> Vec<B
             Step::Record(moves) => writer.record_moves(&moves).unwrap(),
             Step::Batch(request, limits) => {
                 let answer = writer.run_bounded(&request, &limits);
+                batches.extend(answer.as_ref().ok().cloned());
+                conductor.note(answer);
+            }
+            Step::Job(request, limits) => {
+                let answer = writer.run_job(&request, &limits);
                 batches.extend(answer.as_ref().ok().cloned());
                 conductor.note(answer);
             }

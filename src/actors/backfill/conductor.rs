@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::MigrationsConfig;
 use crate::db::DbError;
 use crate::db::migrations::{
-    BatchLimits, BatchReply, BatchRequest, BatchState, Phase, StoredState,
+    BatchLimits, BatchReply, BatchRequest, BatchState, JobRequest, JobWindow, Phase, StoredState,
 };
 use crate::perf::backfill::health::{self, HealthGate, Limits, Readings};
 use crate::perf::backfill::knobs::{KnobValues, Knobs, Setting, TuneError};
@@ -38,6 +38,8 @@ pub enum Step {
     Record(Vec<Move>),
     /// Run this batch; then [`Conductor::note`].
     Batch(BatchRequest, BatchLimits),
+    /// Run this step of a job; then [`Conductor::note`].
+    Job(JobRequest, BatchLimits),
     /// Ask again after this time.
     After(Duration),
     /// Nothing, until an operator says something or a batch is answered.
@@ -59,6 +61,9 @@ pub enum CommandError {
     /// The database refused.
     #[error("the move could not be recorded")]
     Database(#[from] DbError),
+    /// Too many jobs of different names.
+    #[error("too many jobs are known already")]
+    Full,
     /// The writer cannot be asked now.
     #[error("the writer is busy or has ended")]
     Writer,
@@ -66,8 +71,13 @@ pub enum CommandError {
 
 /// See the module.
 pub struct Conductor {
-    runs: Vec<Run>,
-    clock: Clock,
+    /// Migrations in their order, then jobs.
+    pub(super) runs: Vec<Run>,
+    pub(super) clock: Clock,
+    /// Those of the configuration.
+    pub(super) knobs: Knobs,
+    /// The last that a job was given.
+    pub(super) tickets: u64,
     limits: Limits,
     gate: HealthGate,
     zones: ZoneLaw,
@@ -85,6 +95,8 @@ impl Conductor {
         let mut conductor = Self {
             runs,
             clock,
+            knobs,
+            tickets: 0,
             limits: Limits::default(),
             gate: HealthGate::default(),
             zones: ZoneLaw::default(),
@@ -123,14 +135,27 @@ impl Conductor {
         }
     }
 
-    /// The one that runs, else the first that is not at its end.
+    /// The one that runs, else the job that was asked for first, else the first migration that is
+    /// not at its end.
     fn current(&self) -> Option<usize> {
         let active = self.runs.iter().position(|run| run.state.is_active());
-        active.or_else(|| self.runs.iter().position(|run| !run.state.is_final()))
+        active
+            .or_else(|| self.due_job())
+            .or_else(|| self.runs.iter().position(|run| run.job.is_none() && !run.state.is_final()))
+    }
+
+    fn due_job(&self) -> Option<usize> {
+        let due = self.runs.iter().enumerate().filter(|(_, run)| run.state == State::Pending);
+        let due = due.filter_map(|(index, run)| Some((run.job.as_ref()?.ticket, index)));
+        due.min().map(|(_, index)| index)
     }
 
     fn begin(&mut self, index: usize) -> Step {
-        let run = &self.runs[index];
+        let now_ms = self.clock.now_ms();
+        let run = &mut self.runs[index];
+        if let Some(job) = &mut run.job {
+            job.started_ms.get_or_insert(now_ms);
+        }
         let long = run.index_hold.filter(|hold| *hold > APPROVED_HOLD_MAX && !run.is_approved);
         match (run.state, long) {
             (State::Pending, Some(hold)) => {
@@ -178,6 +203,10 @@ impl Conductor {
             sets_aside: true,
             verifies: true,
         };
+        if let Some(job) = &run.job {
+            let window = JobWindow { after: job.after, rows_max };
+            return Step::Job(JobRequest { job: job.job.clone(), window }, limits);
+        }
         if run.next == Phase::Index {
             let seconds = run.index_hold.map_or(0.0, |hold| hold.as_secs_f64());
             run.reason = format!("builds its index in one step of some {seconds:.1} s");
@@ -189,7 +218,10 @@ impl Conductor {
     pub fn note(&mut self, answer: Result<BatchReply, DbError>) -> Duration {
         let Some((index, rows)) = self.out.take() else { return Duration::ZERO };
         let rest = match answer {
-            Ok(reply) => self.take(index, rows, &reply),
+            Ok(reply) => {
+                let reply = self.runs[index].sum_up(reply);
+                self.take(index, rows, &reply)
+            }
             Err(error) => self.fault(index, rows, &error),
         };
         match self.runs[index].state {
@@ -333,11 +365,18 @@ impl Conductor {
         if !to.is_active() {
             run.rest();
         }
+        if to.is_final() {
+            run.note_end(at_ms);
+        }
         self.enter(index, from, to, at_ms);
     }
 
     fn enter(&mut self, index: usize, from: State, to: State, at_ms: i64) {
         let run = &self.runs[index];
+        if run.job.is_some() {
+            tracing::debug!(job = run.name, ?from, ?to, why = run.reason, "a job moved");
+            return;
+        }
         let (why, by) = (run.reason.clone(), run.by.clone());
         self.moves.push(Move { name: run.name, from, to, why, by, at_ms });
     }
@@ -419,7 +458,8 @@ impl Conductor {
     /// All migrations as they stand.
     pub fn live(&mut self) -> Vec<LiveRun> {
         let (now, now_ms) = (self.clock.monotonic(), self.clock.now_ms());
-        self.runs.iter_mut().map(|run| run.live(now, now_ms)).collect()
+        let migrations = self.runs.iter_mut().filter(|run| run.job.is_none());
+        migrations.map(|run| run.live(now, now_ms)).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::jobs::JobRun;
 use crate::clock;
 use crate::db::migrations::{BatchReply, Phase, StoredState};
 use crate::perf::backfill::eta::{Eta, EtaMeter, StallWatch};
@@ -22,6 +23,8 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     pub(super) name: &'static str,
+    /// What it does, unless it is a migration.
+    pub(super) job: Option<JobRun>,
     pub(super) state: State,
     pub(super) reason: String,
     pub(super) by: String,
@@ -51,6 +54,7 @@ impl Run {
     pub(super) fn new(stored: StoredState, knobs: Knobs) -> Self {
         Self {
             name: stored.name,
+            job: None,
             state: stored.state,
             reason: stored.reason,
             by: stored.by,
@@ -81,6 +85,9 @@ impl Run {
             (Servo::new(ROWS_FIRST), EtaMeter::default(), StallWatch::default());
         (self.rows_done, self.rows_total, self.rows_verified) = (0, 0, 0);
         (self.rows_changed, self.rows_failed, self.next) = (0, 0, Phase::Walk);
+        if let Some(job) = &mut self.job {
+            (job.after, job.started_ms) = (None, None);
+        }
         self.calm();
     }
 

@@ -137,7 +137,7 @@ impl WriteConnection {
         if run.verify_key.is_some() {
             run.verify_key = Some(key.saturating_add(1));
         } else {
-            books::add_dead_letter(&tx, migration, key, error, clock.now_ms())?;
+            books::add_dead_letter(&tx, migration.name, key, error, clock.now_ms())?;
             run.rows_failed += 1;
             run.advance(key, 1, 0);
         }
@@ -175,6 +175,7 @@ fn reply(migration: &'static Migration, run: &Run) -> BatchReply {
         next: run.phase(migration),
         hold: std::time::Duration::ZERO,
         wal_pages: 0,
+        touched_transmissions: Vec::new(),
     }
 }
 

@@ -167,7 +167,7 @@ fn record_move(tx: &Connection, moved: &Move, now_s: i64) -> Result<(), DbError>
 /// Enters a row that could not be changed.
 pub(super) fn add_dead_letter(
     tx: &Connection,
-    migration: &Migration,
+    name: &str,
     key: i64,
     error: &DbError,
     at_ms: i64,
@@ -181,8 +181,14 @@ pub(super) fn add_dead_letter(
         tx,
         "INSERT OR REPLACE INTO _migration_dead_letters (name, row_key, error, at_ms) \
          VALUES (?1, ?2, ?3, ?4)",
-        params![migration.name, key, shorten(&text), at_ms],
+        params![name, key, shorten(&text), at_ms],
     )?;
+    Ok(())
+}
+
+/// Strikes the rows of an earlier run off the list.
+pub(super) fn forget_dead_letters(tx: &Connection, name: &str) -> Result<(), DbError> {
+    execute(tx, "DELETE FROM _migration_dead_letters WHERE name = ?1", [name])?;
     Ok(())
 }
 

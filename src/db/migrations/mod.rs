@@ -12,6 +12,7 @@ mod batch;
 mod books;
 mod deadline;
 mod dry_run;
+mod job;
 mod list;
 mod nodes;
 mod observations;
@@ -30,6 +31,7 @@ use rusqlite::Connection;
 
 pub use self::books::StoredState;
 pub use self::dry_run::DryRun;
+pub use self::job::{Job, JobRequest, JobStep, JobSteps, JobWindow};
 pub use self::list::{DeadLetter, MigrationStatus, list_migrations};
 pub use self::registry::MIGRATIONS;
 pub use self::runs::CANCELLED;
@@ -138,6 +140,10 @@ pub struct BatchReply {
     pub hold: Duration,
     /// Pages that the step added to the WAL.
     pub wal_pages: u32,
+    /// `transmissions.id` of those that the step deleted, or changed (they or their observations)
+    /// so that a copy in memory is no longer right; bounded by the step's rows. In any order, each
+    /// once or more often.
+    pub touched_transmissions: Vec<i64>,
 }
 
 /// What a step does.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
-use super::books::row_span;
+use super::books::{forget_dead_letters, row_span};
 use super::{Applies, MIGRATIONS, Migration, Phase, Walk, find};
 use crate::clock;
 use crate::db::error::{DbError, Doing};
@@ -387,7 +387,7 @@ pub(super) fn fail(tx: &Connection, name: &str, reason: &str, now_s: i64) -> Res
 }
 
 pub(super) fn begin_again(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
-    execute(tx, "DELETE FROM _migration_dead_letters WHERE name = ?1", [name])?;
+    forget_dead_letters(tx, name)?;
     execute(tx, "DELETE FROM _migration_runs WHERE name = ?1", [name])?;
     set_pending(tx, name, now_s)
 }

@@ -50,24 +50,21 @@ pub(super) fn prune(
 ) -> Result<JobStep, DbError> {
     check_index(conn)?;
     let mut place = Place::after(conn, window.after)?;
-    let mut pruned = Pruned::default();
-    pruned.step.last_key = window.after;
+    let mut step = JobStep { last_key: window.after, ..JobStep::default() };
     loop {
-        let room = window.rows_max.saturating_sub(pruned.step.rows_scanned);
-        let asked = room.min(CANDIDATES_AT_ONCE);
-        let found = candidates(conn, rule, &place, asked)?;
-        pruned.step.is_done = asked > 0 && found.is_empty();
+        let room = window.rows_max.saturating_sub(step.rows_scanned);
+        let found = candidates(conn, rule, &place, room.min(CANDIDATES_AT_ONCE))?;
         if found.is_empty() {
-            break;
+            step.is_done = room > 0;
+            return Ok(step);
         }
         for candidate in found {
-            if !pruned.take(conn, &candidate, window.rows_max)? {
-                return pruned.finish(conn);
+            if !take(conn, &candidate, &mut step, window.rows_max)? {
+                return Ok(step);
             }
             place = Place { first_seen: candidate.first_seen, id: candidate.id };
         }
     }
-    pruned.finish(conn)
 }
 
 /// The next packet that would be pruned.
@@ -87,66 +84,45 @@ pub(super) fn next_old(
     }
 }
 
-impl Pruned {
-    /// Deals with one candidate; `false` if the step has no room for it.
-    fn take(
-        &mut self,
-        conn: &Connection,
-        candidate: &Candidate,
-        rows_max: u64,
-    ) -> Result<bool, DbError> {
-        let room = rows_max.saturating_sub(self.step.rows_scanned);
-        if room == 0 {
-            return Ok(false);
-        }
-        if !candidate.is_old {
-            self.step.rows_scanned += 1;
-            self.step.last_key = Some(candidate.id);
-            return Ok(true);
-        }
-        let is_whole = count_observations(conn, candidate.id, room)? < room;
-        if !is_whole && self.step.rows_changed > 0 {
-            return Ok(false);
-        }
-        self.delete_observations(conn, candidate.id, room)?;
-        self.step.touched_transmissions.push(candidate.id);
-        if is_whole {
-            let sql = "DELETE FROM transmissions WHERE id = ?1";
-            let deleted = run(conn, "delete an old packet", sql, [candidate.id])?;
-            self.count(deleted);
-        }
-        Ok(is_whole)
+/// Deals with one candidate; `false` if the step has no room for it.
+fn take(
+    conn: &Connection,
+    candidate: &Candidate,
+    step: &mut JobStep,
+    rows_max: u64,
+) -> Result<bool, DbError> {
+    let room = rows_max.saturating_sub(step.rows_scanned);
+    if room == 0 {
+        return Ok(false);
     }
+    if !candidate.is_old {
+        step.rows_scanned += 1;
+        step.last_key = Some(candidate.id);
+        return Ok(true);
+    }
+    let is_whole = count_observations(conn, candidate.id, room)? < room;
+    if !is_whole && step.rows_changed > 0 {
+        return Ok(false);
+    }
+    let deleted = delete(conn, candidate.id, room, is_whole)?;
+    step.touched_transmissions.push(candidate.id);
+    step.rows_scanned += deleted;
+    step.rows_changed += deleted;
+    Ok(is_whole)
+}
 
-    fn delete_observations(
-        &mut self,
-        conn: &Connection,
-        id: i64,
-        room: u64,
-    ) -> Result<(), DbError> {
-        const ACTION: &str = "delete observations of an old packet";
-        let sql = "DELETE FROM observations WHERE id IN \
-                   (SELECT id FROM observations WHERE transmission_id = ?1 LIMIT ?2) \
-                   RETURNING CASE typeof(timestamp) WHEN 'integer' THEN timestamp END";
-        let mut statement = conn.prepare_cached(sql).doing(ACTION)?;
-        let mut rows = statement.query(params![id, limit(room)]).doing(ACTION)?;
-        while let Some(row) = rows.next().doing(ACTION)? {
-            let heard_at_s: Option<i64> = row.get(0).doing(ACTION)?;
-            self.hours.extend(heard_at_s.map(|at_s| at_s.div_euclid(HOUR_S)));
-            self.count(1);
-        }
-        Ok(())
+/// Deletes observations of a packet, `room` at most, and with the last of them the packet.
+/// Returns how many rows are gone.
+fn delete(conn: &Connection, id: i64, room: u64, is_whole: bool) -> Result<u64, DbError> {
+    let sql = "DELETE FROM observations WHERE id IN \
+               (SELECT id FROM observations WHERE transmission_id = ?1 LIMIT ?2)";
+    let action = "delete observations of an old packet";
+    let mut deleted = run(conn, action, sql, params![id, limit(room)])?;
+    if is_whole {
+        let sql = "DELETE FROM transmissions WHERE id = ?1";
+        deleted += run(conn, "delete an old packet", sql, [id])?;
     }
-
-    fn count(&mut self, rows: u64) {
-        self.step.rows_scanned += rows;
-        self.step.rows_changed += rows;
-    }
-
-    /// Digests of the hours that lost observations are no longer right.
-    fn finish(self, _conn: &Connection) -> Result<JobStep, DbError> {
-        Ok(self.step)
-    }
+    Ok(deleted)
 }
 
 impl Place {

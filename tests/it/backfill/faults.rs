@@ -137,7 +137,7 @@ fn a_foreign_lock_throttles_and_is_outlived() {
                 refused += 1;
             }
             Step::After(_) => clock.advance_ms(500),
-            Step::Idle => panic!("it gave up"),
+            Step::Job(..) | Step::Idle => panic!("it gave up"),
         }
     }
     let live = conductor.live();
@@ -176,7 +176,7 @@ fn a_full_disk_throttles_and_goes_on_when_there_is_room() {
                 conductor.note(answer);
             }
             Step::After(_) => clock.advance_ms(500),
-            Step::Idle => break,
+            Step::Job(..) | Step::Idle => break,
         }
     }
     assert!(told, "nobody was told");
@@ -204,7 +204,7 @@ fn a_low_disk_a_pinned_log_and_a_blind_signal_each_hold_it_up_and_let_it_go() {
                 Step::After(pause) => {
                     clock.advance_ms(i64::try_from(pause.as_millis()).unwrap().max(1));
                 }
-                Step::Idle => panic!("it gave up"),
+                Step::Job(..) | Step::Idle => panic!("it gave up"),
             }
         }
         let live = conductor.live();
@@ -231,7 +231,7 @@ fn a_clock_that_jumps_back_a_day_changes_nothing() {
                 conductor.note(answer);
             }
             Step::After(_) => clock.advance_ms(if turn == 9 { -86_400_000 } else { 20 }),
-            Step::Idle => break,
+            Step::Job(..) | Step::Idle => break,
         }
     }
     assert_eq!(state_of(&writer, LAST_SEEN), State::Succeeded);

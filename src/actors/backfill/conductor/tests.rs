@@ -48,7 +48,7 @@ impl Stage {
                 Step::Record(moves) => self.tell(&moves),
                 Step::Batch(request, _) => return Some(request),
                 Step::After(pause) => self.pass(pause.max(Duration::from_millis(1))),
-                Step::Idle => return None,
+                Step::Job(..) | Step::Idle => return None,
             }
         }
         None
@@ -97,6 +97,7 @@ fn more(cursor: i64, scanned: u64, hold_ms: u64) -> BatchReply {
         next: Phase::Walk,
         hold: Duration::from_millis(hold_ms),
         wal_pages: 1,
+        touched_transmissions: Vec::new(),
     }
 }
 
@@ -253,7 +254,7 @@ fn cancel_stops_the_batch_that_is_under_way() {
     let stop = loop {
         match stage.conductor.next(&Readings::QUIET, false) {
             Step::Batch(_, limits) => break limits.stop,
-            Step::Idle => panic!("nothing to do"),
+            Step::Job(..) | Step::Idle => panic!("nothing to do"),
             _ => {}
         }
     };
