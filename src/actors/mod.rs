@@ -18,8 +18,10 @@ mod live_text;
 pub mod loop_monitor;
 pub mod mqtt_source;
 pub mod perf;
+pub mod retention;
 pub mod sources;
 pub mod stats_file;
+mod stats_log;
 pub mod vitals;
 pub mod writer;
 
@@ -31,12 +33,8 @@ use std::time::Duration;
 use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
-<<<<<<< HEAD
-use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
-use self::digests::Digests;
-=======
 use self::backfill::{Backfill, Begin, Conductor, LiveJobs, LiveRuns, Quiesce, Signals};
->>>>>>> backfill
+use self::digests::Digests;
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
@@ -159,6 +157,7 @@ impl Actors {
             clock: clock.clone(),
         };
         let conductor = Conductor::new(stored, &migrations.config, clock.clone());
+        stats_log::begin(Arc::clone(&totals), Arc::clone(&gauge), clock.clone());
         Digests::keep(writer.clone(), Arc::clone(&gauge), clock.clone(), digests::EVERY);
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);

@@ -15,7 +15,6 @@ use std::time::Duration;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
-use tempfile::NamedTempFile;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::{DbError, Doing};
@@ -160,9 +159,8 @@ impl Turn {
         remove_stale(&self.path);
         let source = self.open_source()?;
         self.check_space(&source)?;
-        let copy = tempfile::Builder::new()
-            .prefix(&prefix(&self.path))
-            .tempfile_in(folder(&self.path))?;
+        let copy =
+            tempfile::Builder::new().prefix(&prefix(&self.path)).tempfile_in(folder(&self.path))?;
         copy.as_file().lock()?;
         self.copy_pages(&source, copy.path(), is_wanted)?;
         let (file, name) = copy.into_parts();
@@ -178,9 +176,8 @@ impl Turn {
         let failed = |source| DbError::OpenDatabase { path: self.path.clone(), source };
         let source = Connection::open_with_flags(&self.path, flags).map_err(failed)?;
         source.busy_timeout(BUSY_TIMEOUT).doing(ACTION)?;
-        let mode: String = source
-            .pragma_query_value(None, "journal_mode", |row| row.get(0))
-            .doing(ACTION)?;
+        let mode: String =
+            source.pragma_query_value(None, "journal_mode", |row| row.get(0)).doing(ACTION)?;
         // Without a WAL a snapshot would lock the writer out.
         if mode == "wal" {
             source.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1").doing(ACTION)?;
@@ -299,9 +296,7 @@ fn remove_stale(path: &Path) -> usize {
     let is_stale = |path: &PathBuf| File::open(path).is_ok_and(|file| file.try_lock().is_ok());
     entries
         .filter_map(Result::ok)
-        .filter(|entry| {
-            entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes())
-        })
+        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()))
         .map(|entry| entry.path())
         .filter(is_stale)
         .filter(|path| std::fs::remove_file(path).is_ok())

@@ -57,7 +57,9 @@ impl From<BackupError> for ApiError {
         match error {
             BackupError::Busy => Self::busy(error.to_string()),
             BackupError::NoSpace { .. } => Self::no_space(error.to_string()),
-            BackupError::Abandoned | BackupError::TooSlow(_) => Self::unavailable(error.to_string()),
+            BackupError::Abandoned | BackupError::TooSlow(_) => {
+                Self::unavailable(error.to_string())
+            }
             BackupError::File(_) | BackupError::Database(_) => Self::internal(error),
         }
     }

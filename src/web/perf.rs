@@ -79,6 +79,7 @@ fn gather<'s>(state: &'s AppState, counted: Option<&'s Counted>, params: &Params
         processors: std::thread::available_parallelism().ok().map(Into::into),
         is_broken_down: params.text("mem") == Some("1"),
         migrations: Arc::default(),
+        maintenance: state.maintenance(),
     }
 }
 

@@ -17,10 +17,12 @@ use crate::actors::intake::Intake;
 use crate::actors::line::Line;
 use crate::actors::live::Live;
 use crate::actors::perf::PerfLines;
+use crate::actors::retention::Maintenance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::backup::Backups;
 use crate::db::migrations::MigrationStatus;
+use crate::db::retention::TaskStatus;
 use crate::db::{DbError, Reader, Readers};
 use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
@@ -96,6 +98,7 @@ pub struct AppState {
     pub(super) rf_kept: KeptBodies,
     backfill: OnceLock<BackfillDoor>,
     backups: OnceLock<Arc<Backups>>,
+    maintenance: OnceLock<Arc<Maintenance>>,
 }
 
 impl AppState {
@@ -117,6 +120,7 @@ impl AppState {
             rf_kept,
             backfill: OnceLock::new(),
             backups: OnceLock::new(),
+            maintenance: OnceLock::new(),
             clock,
         }
     }
@@ -134,6 +138,16 @@ impl AppState {
     /// Lets copies of the database be made. Later calls change nothing.
     pub fn open_backups(&self, backups: Arc<Backups>) {
         let _ = self.backups.set(backups);
+    }
+
+    /// Shows what retention does. Later calls change nothing.
+    pub fn open_maintenance(&self, board: Arc<Maintenance>) {
+        let _ = self.maintenance.set(board);
+    }
+
+    /// What retention does; `None` in a process that does not write.
+    pub(super) fn maintenance(&self) -> Option<Arc<Vec<TaskStatus>>> {
+        self.maintenance.get().map(|board| board.load_full())
     }
 
     /// What makes copies; `None` before the database is open.

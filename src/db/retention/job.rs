@@ -138,7 +138,8 @@ impl fmt::Debug for Run {
 
 impl Run {
     fn packet_rule(&self) -> PacketRule {
-        let tomorrow_s = self.parts.clock.now_s().saturating_add(CLOCK_ERROR.as_secs().cast_signed());
+        let tomorrow_s =
+            self.parts.clock.now_s().saturating_add(CLOCK_ERROR.as_secs().cast_signed());
         PacketRule { cutoff: self.cutoff, latest: Cutoff { unix_s: tomorrow_s } }
     }
 }

@@ -14,7 +14,9 @@ mod nodes;
 mod observers;
 mod optimize;
 mod packets;
+mod rebuild;
 mod rows;
+mod schedule;
 mod vacuum;
 
 #[cfg(test)]
@@ -24,4 +26,6 @@ mod tests;
 pub use self::cutoff::Cutoff;
 pub use self::job::{Task, TaskParts};
 pub(super) use self::nodes::move_back_sql;
+pub use self::rebuild::Rebuilt;
+pub use self::schedule::{RunEnd, Schedule, TaskStatus};
 pub use self::vacuum::AutoVacuum;

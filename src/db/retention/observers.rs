@@ -53,8 +53,6 @@ fn next_inactive(conn: &Connection, after: Option<i64>) -> Result<Option<i64>, D
     let sql = "SELECT rowid FROM observers WHERE rowid > ?1 AND inactive = 1 \
                ORDER BY rowid LIMIT 1";
     conn.prepare_cached(sql)
-        .and_then(|mut row| {
-            row.query_row([after.unwrap_or(i64::MIN)], |row| row.get(0)).optional()
-        })
+        .and_then(|mut row| row.query_row([after.unwrap_or(i64::MIN)], |row| row.get(0)).optional())
         .doing("find silent observers")
 }

@@ -132,9 +132,7 @@ impl Place {
         let Some(id) = id else { return Ok(Self::start()) };
         let first_seen: Option<String> = conn
             .prepare_cached("SELECT first_seen FROM transmissions WHERE id = ?1")
-            .and_then(|mut row| {
-                row.query_row([id], |row| Ok(text_of(row.get_ref(0)?))).optional()
-            })
+            .and_then(|mut row| row.query_row([id], |row| Ok(text_of(row.get_ref(0)?))).optional())
             .doing("find where pruning stands")?;
         Ok(first_seen.map_or_else(Self::start, |first_seen| Self { first_seen, id }))
     }
@@ -177,8 +175,7 @@ fn between(
                END < ?4, 0) FROM transmissions t \
                WHERE first_seen >= ?1 AND (first_seen, id) > (?1, ?2) AND first_seen < ?3 \
                ORDER BY first_seen, id LIMIT ?5";
-    let params =
-        params![place.first_seen, place.id, upper, rule.cutoff.unix_s, limit(rows_max)];
+    let params = params![place.first_seen, place.id, upper, rule.cutoff.unix_s, limit(rows_max)];
     conn.prepare_cached(sql)
         .and_then(|mut rows| {
             rows.query_map(params, |row| {

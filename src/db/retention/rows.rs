@@ -15,8 +15,7 @@ pub(super) struct Timed {
 
 pub(super) const METRICS: Timed = Timed { table: "observer_metrics", column: "timestamp" };
 pub(super) const CLIENT_RECEPTIONS: Timed = Timed { table: "client_receptions", column: "rx_at" };
-pub(super) const CLIENT_OBSERVERS: Timed =
-    Timed { table: "client_observers", column: "last_seen" };
+pub(super) const CLIENT_OBSERVERS: Timed = Timed { table: "client_observers", column: "last_seen" };
 pub(super) const NEIGHBOR_EDGES: Timed = Timed { table: "neighbor_edges", column: "last_seen" };
 
 /// Deletes the next rows from before `cutoff`.
