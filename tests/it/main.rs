@@ -29,6 +29,7 @@ mod openapi;
 mod perf;
 mod readers;
 mod rejects;
+mod retention;
 mod seed;
 mod sim;
 mod support;
