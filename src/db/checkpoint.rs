@@ -141,7 +141,8 @@ impl Checkpointer {
     }
 }
 
-const LOOK_WHILE_GROWING: Duration = Duration::from_millis(20);
+/// A look costs microseconds; a late one is a log that grows past what waits for it.
+const LOOK_WHILE_GROWING: Duration = Duration::from_millis(5);
 const LOOK_WHILE_QUIET: Duration = Duration::from_millis(250);
 const WAIT_MAX: Duration = Duration::from_millis(50);
 /// While it waits for readers, `RESTART` holds writers up: within their budget (decision 20).

@@ -23,7 +23,7 @@ use crate::perf::backfill::{Command, Move, Refusal, State};
 /// Who moves what nobody asked for.
 const RUNNER: &str = "runner";
 /// How often a shut gate is looked at again.
-const GATE_POLL: Duration = Duration::from_millis(50);
+const GATE_POLL: Duration = Duration::from_millis(10);
 /// How soon the writer is asked for again when receptions have it.
 const LANE_POLL: Duration = Duration::from_millis(5);
 /// A throttle that lasts so long is entered in the books; shorter ones are the normal pace.

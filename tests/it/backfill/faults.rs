@@ -189,7 +189,7 @@ fn a_low_disk_a_pinned_log_and_a_blind_signal_each_hold_it_up_and_let_it_go() {
     // §10.10, §10.13, §10.14, §10.15.
     for (trouble, word) in [
         (Readings { disk: Some(3.0), ..Readings::QUIET }, "free space"),
-        (Readings { wal_pages: Some(2_000.0), ..Readings::QUIET }, "write-ahead log"),
+        (Readings { wal_pages: Some(3_500.0), ..Readings::QUIET }, "write-ahead log"),
         (Readings { queue_age_ms: Some(9_000.0), ..Readings::QUIET }, "ingest queue"),
         (Readings { wal_pages: None, ..Readings::QUIET }, "cannot be read"),
     ] {

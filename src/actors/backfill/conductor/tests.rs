@@ -117,7 +117,7 @@ fn a_whole_run_in_its_moves() {
         assert_eq!(rest, Duration::from_millis(5), "a duty cycle of one half");
         stage.pass(rest);
     }
-    let full = Readings { wal_pages: Some(3_000.0), ..Readings::QUIET };
+    let full = Readings { wal_pages: Some(4_000.0), ..Readings::QUIET };
     for _ in 0..100 {
         assert!(!matches!(stage.conductor.next(&full, false), Step::Batch(..)));
         let moves = stage.conductor.take_moves();
