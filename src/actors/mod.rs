@@ -2,7 +2,7 @@
 //! another module; actix (the actor crate) appears in this folder only.
 //!
 //! Who may ask whom (decision 6): `web → Intake, Live, Backfill, Cache, IoSampler`;
-//! `MqttSource → Intake`; `Intake → Writer`; `Backfill → Writer`. The Writer, `IoSampler` and
+//! `MqttSource → Intake`; `Intake → Writer`; `Retention → Backfill → Writer`. The Writer, `IoSampler` and
 //! `StatsFile` tell, they never ask.
 
 pub mod backfill;
