@@ -215,9 +215,9 @@ impl Turn {
         let started = self.clock.monotonic();
         loop {
             let begun = self.clock.monotonic();
-            match backup.step(STEP_PAGES).doing(ACTION)? {
-                StepResult::Done => break,
-                StepResult::More | StepResult::Busy | StepResult::Locked | _ => {}
+            // Anything else, a busy database included, is tried again.
+            if backup.step(STEP_PAGES).doing(ACTION)? == StepResult::Done {
+                break;
             }
             let now = self.clock.monotonic();
             if !is_wanted() {
