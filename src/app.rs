@@ -20,15 +20,19 @@ use tokio::task::JoinHandle;
 
 use crate::actors::delivery::IntakeDoor;
 use crate::actors::lifeline::Lifelines;
+use crate::actors::line::Line;
 use crate::actors::loader::LoaderReaders;
 use crate::actors::loop_monitor::LoopMonitor;
 use crate::actors::mqtt_source::{MqttSource, SourceError};
 use crate::actors::perf::{EVERY, IngestParts, PerfActors, PerfParts};
+use crate::actors::retention::{BeginRetention, Retention, RetentionParts};
 use crate::actors::{ActorParts, Actors, MigrationParts, sources};
 use crate::clock::Clock;
 use crate::config::{Config, Role};
+use crate::db::backup::Backups;
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
 use crate::db::probe::SqliteProbe;
+use crate::db::retention::{AutoVacuum, Rebuilt};
 use crate::db::{self, Database, DbError, OpenOptions, ReaderOptions, Readers};
 use crate::ingest::Rules;
 use crate::perf::proc::Proc;
@@ -86,6 +90,7 @@ pub struct Application {
 #[derive(Default)]
 struct Running {
     actors: Option<Actors>,
+    retention: Option<Line<Retention>>,
     perf: Option<PerfActors>,
     deaths: Option<UnboundedReceiver<&'static str>>,
     sources: Vec<MqttSource>,
@@ -129,11 +134,12 @@ impl Application {
     /// What died.
     pub async fn run_until_stopped(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { server, mut server_ended, mut running, .. } = self;
-        let begun = begin_backfill(running.actors.as_ref(), &running.sources);
+        let mut deaths = running.deaths.take();
+        let begun = begin_backfill(&running);
         let result = tokio::select! {
             () = stop => Ok(()),
             () = begun => Ok(()),
-            name = death(&mut running.deaths) => Err(AppError::Died(name)),
+            name = death(&mut deaths) => Err(AppError::Died(name)),
             ended = &mut server_ended => match ended {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(error)) => Err(AppError::Server(error)),
@@ -191,6 +197,7 @@ fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
     let perf = PerfActors::start(perf_parts(state, &readers, None), &lifelines);
+    open_backups(state, &config.db_path);
     let lines = Some(perf.lines.clone());
     state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
     let loader = Some(start_loader(state, &lifelines)?);
@@ -202,6 +209,8 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
     let (config, clock) = (&state.config, &state.clock);
     let database = open_database(config, clock).map_err(unusable(config))?;
     let checkpointer = start_checkpointer(&database, clock).map_err(unusable(config))?;
+    let auto_vacuum = database.writer.auto_vacuum().map_err(unusable(config))?;
+    open_backups(state, database.writer.path());
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
     let migrations = MigrationParts {
@@ -235,6 +244,7 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
         perf: Some(perf.lines.clone()),
     });
     state.open_backfill(actors.backfill_door());
+    let retention = start_retention(state, &actors, auto_vacuum);
     let demo = demo.map(|demo| demo.run(Arc::clone(&state.rules), door)).transpose()?;
     let (deaths, perf) = (Some(deaths), Some(perf));
     let (actors, checkpointer) = (Some(actors), Some(checkpointer));
@@ -242,7 +252,7 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
         Role::Ingest => None,
         Role::All | Role::Server => Some(start_loader(state, &lifelines)?),
     };
-    Ok(Running { actors, perf, deaths, sources, checkpointer, demo, loader })
+    Ok(Running { actors, retention, perf, deaths, sources, checkpointer, demo, loader })
 }
 
 fn start_loader(state: &AppState, lifelines: &Lifelines) -> Result<LoaderReaders, AppError> {
@@ -250,6 +260,30 @@ fn start_loader(state: &AppState, lifelines: &Lifelines) -> Result<LoaderReaders
     let rules = (&config.packet_store, &config.database);
     LoaderReaders::start(&config.db_path, rules, window, &state.clock, lifelines)
         .map_err(unusable(config))
+}
+
+fn open_backups(state: &AppState, path: &Path) {
+    let backups = Backups::new(path, state.clock.clone());
+    backups.remove_stale();
+    state.open_backups(Arc::new(backups));
+}
+
+fn start_retention(
+    state: &AppState,
+    actors: &Actors,
+    auto_vacuum: AutoVacuum,
+) -> Option<Line<Retention>> {
+    let config = &state.config;
+    let (retention, board) = Retention::begin_with(RetentionParts {
+        backfill: actors.backfill.clone(),
+        migrations: Arc::clone(&actors.migrations),
+        keeps: config.retention,
+        vacuum_pages_max: config.database.incremental_vacuum_pages,
+        auto_vacuum,
+        clock: state.clock.clone(),
+    });
+    state.open_maintenance(board);
+    Some(retention)
 }
 
 fn start_checkpointer(database: &Database, clock: &Clock) -> Result<Checkpointer, DbError> {
@@ -271,7 +305,31 @@ fn open_database(config: &Config, clock: &Clock) -> Result<Database, DbError> {
         tracing::info!(hidden, "observers of the blacklist are no longer shown");
     }
     tell_report(&database.report);
+    rebuild(&mut database, config.database.vacuum_on_startup)?;
     Ok(database)
+}
+
+/// Finishes a rebuild that was cut short, and begins one if that is asked for and needed. Without
+/// one everything works, but the file does not shrink.
+fn rebuild(database: &mut Database, is_asked_for: bool) -> Result<(), DbError> {
+    database.writer.restore_observers()?;
+    if !is_asked_for {
+        return Ok(());
+    }
+    match database.writer.rebuild() {
+        Ok(Rebuilt::NotNeeded) => {}
+        Ok(Rebuilt::Done { put_right }) => {
+            tracing::info!(put_right, "the database was written anew, from now on it shrinks");
+        }
+        Ok(Rebuilt::NoSpace { needed_bytes, free_bytes }) => {
+            tracing::warn!(needed_bytes, free_bytes, "too little space to write the database anew");
+        }
+        Err(error) => {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(error, "the database was not written anew");
+        }
+    }
+    Ok(())
 }
 
 fn perf_parts(state: &AppState, readers: &Readers, ingest: Option<IngestParts>) -> PerfParts {
@@ -322,11 +380,14 @@ fn tell_report(report: &db::OpenReport) {
 
 /// Lets migrations start when every source has tried to subscribe (decision 5); each source gives
 /// up its first try after its connect timeout. Never completes.
-async fn begin_backfill(actors: Option<&Actors>, sources: &[MqttSource]) {
-    let tries = sources.iter().map(|source| source.wait_until_tried(FIRST_TRY_MAX));
+async fn begin_backfill(running: &Running) {
+    let tries = running.sources.iter().map(|source| source.wait_until_tried(FIRST_TRY_MAX));
     futures_util::future::join_all(tries).await;
-    if let Some(actors) = actors {
+    if let Some(actors) = &running.actors {
         actors.begin_backfill();
+    }
+    if running.retention.as_ref().is_some_and(|retention| !retention.tell(BeginRetention)) {
+        tracing::error!("retention was not started");
     }
     std::future::pending().await
 }

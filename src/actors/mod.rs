@@ -2,7 +2,7 @@
 //! another module; actix (the actor crate) appears in this folder only.
 //!
 //! Who may ask whom (decision 6): `web → Intake, Live, Backfill, Cache, IoSampler`;
-//! `MqttSource → Intake`; `Intake → Writer`; `Backfill → Writer`. The Writer, `IoSampler` and
+//! `MqttSource → Intake`; `Intake → Writer`; `Retention → Backfill → Writer`. The Writer, `IoSampler` and
 //! `StatsFile` tell, they never ask.
 
 pub mod backfill;
@@ -19,8 +19,10 @@ pub mod loader;
 pub mod loop_monitor;
 pub mod mqtt_source;
 pub mod perf;
+pub mod retention;
 pub mod sources;
 pub mod stats_file;
+mod stats_log;
 pub mod vitals;
 pub mod writer;
 
@@ -166,6 +168,7 @@ impl Actors {
             clock: clock.clone(),
         };
         let conductor = Conductor::new(stored, &migrations.config, clock.clone());
+        stats_log::begin(Arc::clone(&totals), Arc::clone(&gauge), clock.clone());
         Digests::keep(writer.clone(), Arc::clone(&gauge), clock.clone(), digests::EVERY);
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);

@@ -3,12 +3,14 @@
 //! - [`open()`] opens, creates and upgrades (decision 17), behind a [`lock`] of our own
 //! - [`readers`] run queries on read-only connections: [`packets`], [`nodes`],
 //!   [`observers`], [`channels`], [`stats`]
+//! - [`retention`] forgets old rows in steps, [`backup`] copies the file while it is written to
 //! - [`write`](mod@write) holds the one connection that writes, [`migrations`] what it does in steps
 //! - [`checkpoint`] keeps the WAL short from a thread of its own; [`inspect()`] looks and changes nothing
 //!
 //! Nothing here knows of HTTP or actors.
 
 pub mod analytics;
+pub mod backup;
 pub mod bulk;
 pub mod channels;
 pub mod checkpoint;
@@ -25,6 +27,7 @@ pub mod pages;
 pub mod probe;
 pub mod reader;
 pub mod readers;
+pub mod retention;
 pub mod schema;
 pub mod stats;
 pub mod upgrade;

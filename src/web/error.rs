@@ -96,6 +96,11 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     }
 
+    /// 507: the disk has no room for it.
+    pub fn no_space(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::INSUFFICIENT_STORAGE, text)
+    }
+
     /// 413, for figures.
     pub fn analytics_too_large(bytes_max: usize) -> Self {
         let text = format!("the answer would have more than {bytes_max} bytes");

@@ -60,6 +60,7 @@ async fn write_ready(page: &mut Page, state: &State, ready: &Ready) {
     lines.into_iter().for_each(|lines| write_samples(page, state, lines));
     let counted = glance_at_counts(state).await;
     database::rows(page, counted.as_deref().map(|counted| &counted.counts));
+    database::maintenance(page, &state.maintenance().unwrap_or_default());
     let migrations = glance_at_migrations(state).await.ok();
     database::migrations(page, migrations.as_ref().map(|migrations| migrations.as_slice()));
 }

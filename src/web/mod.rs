@@ -6,6 +6,7 @@ mod analytics_kept;
 mod analytics_query;
 pub mod assets;
 pub mod auth;
+pub mod backup;
 pub mod channels;
 pub mod cors;
 pub mod error;
@@ -86,6 +87,7 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/perf/write-sources", perf::write_sources),
         get("/api/mqtt/status", perf::mqtt_status),
         get("/metrics", metrics::metrics),
+        get("/api/backup", backup::backup),
         get("/api/perf/async-migrations", migrations::list),
         get("/api/perf/async-migrations/{name}/moves", migrations::moves),
         post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run),

@@ -7,8 +7,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
 use super::{
-    analytics, channels, health, metrics, migrations, nodes, observers, packet_post, packets, perf,
-    stats,
+    analytics, backup, channels, health, metrics, migrations, nodes, observers, packet_post,
+    packets, perf, stats,
 };
 
 /// Every error.
@@ -50,6 +50,7 @@ pub struct ErrorBody {
         perf::anomalies,
         perf::reset,
         metrics::metrics,
+        backup::backup,
         migrations::list,
         migrations::dry_run,
         migrations::tune,

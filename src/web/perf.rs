@@ -80,6 +80,7 @@ fn gather<'s>(state: &'s AppState, counted: Option<&'s Counted>, params: &Params
         is_broken_down: params.text("mem") == Some("1"),
         migrations: Arc::default(),
         window: &state.window,
+        maintenance: state.maintenance(),
     }
 }
 

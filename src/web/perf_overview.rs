@@ -11,6 +11,7 @@ use super::health::CacheUse;
 use super::memory::Memory;
 use crate::config::PacketStoreConfig;
 use crate::db::migrations::MigrationStatus;
+use crate::db::retention::TaskStatus;
 use crate::db::stats::Counts;
 use crate::perf::requests::{RoutePerf, SlowRequest, one_decimal};
 use crate::perf::sqlite::SqlitePerf;
@@ -52,6 +53,8 @@ pub struct Gathered<'g> {
     pub migrations: Arc<Vec<MigrationStatus>>,
     /// The RAM window.
     pub window: &'g Window,
+    /// In order; `None` in a process that does not write.
+    pub maintenance: Option<Arc<Vec<TaskStatus>>>,
 }
 
 /// The body.
@@ -80,6 +83,9 @@ pub struct Overview<'g> {
     memory_breakdown_note: Option<&'static str>,
     #[schema(value_type = Vec<Object>)]
     async_migrations: Arc<Vec<MigrationStatus>>,
+    /// What retention does; `null` in a process that does not write.
+    #[schema(value_type = Option<Vec<Object>>)]
+    maintenance: Option<Arc<Vec<TaskStatus>>>,
 }
 
 /// As `/api/health.cache`, with the original's other first key.
@@ -246,6 +252,7 @@ pub fn overview(gathered: Gathered<'_>) -> Overview<'_> {
         memory_breakdown_note: is_broken_down.then_some(NO_STORE),
         endpoints: gathered.routes,
         async_migrations: gathered.migrations,
+        maintenance: gathered.maintenance,
     }
 }
 

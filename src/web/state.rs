@@ -20,9 +20,12 @@ use crate::actors::intake::Intake;
 use crate::actors::line::Line;
 use crate::actors::live::Live;
 use crate::actors::perf::PerfLines;
+use crate::actors::retention::Maintenance;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::db::backup::Backups;
 use crate::db::migrations::MigrationStatus;
+use crate::db::retention::TaskStatus;
 use crate::db::{DbError, Reader, Readers};
 use crate::ingest::rules::Rules;
 use crate::ingest::source_status::SourceStatus;
@@ -104,6 +107,8 @@ pub struct AppState {
     pub(super) hash_sizes_kept: KeptBodies,
     pub(super) rf_kept: KeptBodies,
     backfill: OnceLock<BackfillDoor>,
+    backups: OnceLock<Arc<Backups>>,
+    maintenance: OnceLock<Arc<Maintenance>>,
     pub(super) nodes_kept: NodesKept,
     pub(super) observers_kept: Fresh<MadeList>,
     pub(super) channels_kept: KeptBodies,
@@ -130,6 +135,8 @@ impl AppState {
             hash_sizes_kept,
             rf_kept,
             backfill: OnceLock::new(),
+            backups: OnceLock::new(),
+            maintenance: OnceLock::new(),
             nodes_kept: NodesKept::new(&clock),
             observers_kept,
             channels_kept: KeptBodies::new(CHANNELS_TTL, CHANNELS_TTL, clock.clone()),
@@ -145,6 +152,26 @@ impl AppState {
     /// Lets migrations be steered. Later calls change nothing.
     pub fn open_backfill(&self, door: BackfillDoor) {
         let _ = self.backfill.set(door);
+    }
+
+    /// Lets copies of the database be made. Later calls change nothing.
+    pub fn open_backups(&self, backups: Arc<Backups>) {
+        let _ = self.backups.set(backups);
+    }
+
+    /// Shows what retention does. Later calls change nothing.
+    pub fn open_maintenance(&self, board: Arc<Maintenance>) {
+        let _ = self.maintenance.set(board);
+    }
+
+    /// What retention does; `None` in a process that does not write.
+    pub(super) fn maintenance(&self) -> Option<Arc<Vec<TaskStatus>>> {
+        self.maintenance.get().map(|board| board.load_full())
+    }
+
+    /// What makes copies; `None` before the database is open.
+    pub(super) fn backups(&self) -> Option<&Backups> {
+        self.backups.get().map(|backups| &**backups)
     }
 
     /// The way to the migrations; `None` in a process that does not write.

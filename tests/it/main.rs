@@ -33,6 +33,7 @@ mod openapi;
 mod perf;
 mod readers;
 mod rejects;
+mod retention;
 mod seed;
 mod sim;
 mod store_lists;

@@ -322,6 +322,22 @@ fn a_returning_node_brings_its_counts_back() {
 }
 
 #[test]
+fn a_returning_node_that_was_begun_afresh_becomes_one_again() {
+    // HZ 14: the original leaves the inactive row and counts from 0.
+    let mut mesh = mesh_after(&format!(
+        "INSERT INTO inactive_nodes (public_key, name, advert_count, first_seen, last_seen, lat) \
+         VALUES ('{KEY}', 'Old', 41, '2025-01-01T00:00:00Z', '2025-02-01T00:00:00Z', 1.5); \
+         INSERT INTO nodes (public_key, name, advert_count, first_seen, last_seen) \
+         VALUES ('{KEY}', 'New', 2, '2026-01-01T00:00:00Z', '2026-02-01T00:00:00Z')"
+    ));
+    mesh.packet(advert("h1", AdvertSeen::default()));
+    let row = "SELECT name || advert_count || first_seen || last_seen || lat FROM nodes";
+    let wanted = "New442025-01-01T00:00:00Z2026-07-18T08:47:37Z1.5";
+    assert_eq!(mesh.one::<String>(row), wanted);
+    assert_eq!(mesh.one::<i64>("SELECT COUNT(*) FROM inactive_nodes"), 0);
+}
+
+#[test]
 fn the_foreign_mark_is_set_kept_and_taken_back() {
     // HZ 14.
     let mut mesh = mesh();

@@ -28,6 +28,7 @@ use super::error::{DbError, Doing};
 use super::lock::WriterLock;
 use super::open::OpenOptions;
 use super::pages::PageMeter;
+use super::retention;
 use super::schema::DEDUP_INDEX;
 use super::upgrade;
 use crate::ingest::reception::Record;
@@ -65,8 +66,7 @@ pub(super) enum Durability {
 #[derive(Clone, Debug, Default)]
 struct KnownTables {
     has_dedup_index: bool,
-    /// Copies one row of `inactive_nodes` into `nodes` by the names of the columns they share: an
-    /// upgraded table has them in another order (HZ 14).
+    /// Copies one row of `inactive_nodes` into `nodes`, or makes one of both.
     move_back_sql: String,
 }
 
@@ -315,23 +315,10 @@ fn last_ids(conn: &Connection) -> Result<(i64, i64), DbError> {
 
 impl KnownTables {
     fn read(conn: &Connection) -> Result<Self, DbError> {
-        let sql = "SELECT a.name FROM pragma_table_info(?1) a \
-                   JOIN pragma_table_info('inactive_nodes') b ON a.name = b.name ORDER BY a.cid";
-        let shared = upgrade::texts(conn, sql, "nodes")?;
-        let quoted: Vec<String> = shared.iter().map(|name| quote_name(name)).collect();
-        let columns = quoted.join(", ");
-        let move_back_sql = format!(
-            "INSERT OR IGNORE INTO nodes ({columns}) SELECT {columns} FROM inactive_nodes \
-             WHERE public_key = ?1"
-        );
+        let move_back_sql = retention::move_back_sql(conn)?;
         let has_dedup_index = upgrade::index_names(conn)?.contains(DEDUP_INDEX);
         Ok(Self { has_dedup_index, move_back_sql })
     }
-}
-
-/// An SQL identifier, whatever the column that we do not know is called.
-fn quote_name(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// A number that changes when another connection has committed.

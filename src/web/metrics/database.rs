@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use super::names::{
     ANOMALIES, ANOMALY_SINCE, CHECKPOINT_FAILURES, CHECKPOINT_TIME, CHECKPOINTS, DATABASE_BYTES,
-    EVENTS, FREELIST_BYTES, HIT_RATE, JUDGED, LOOK_UPS, MIGRATION_ALL, MIGRATION_DONE,
-    MIGRATION_STATE, MIGRATIONS_READABLE, OLDEST_READ, OPEN_READS, READERS_REFUSED,
-    READERS_WAITING, ROWS, WAL_BYTES, WAL_DEBT, WAL_PAGES, WRITE_ERRORS, WRITE_HOLD, WRITE_ROWS,
-    WRITE_TRANSACTIONS, WRITE_WAIT, WRITE_WAL,
+    EVENTS, FREELIST_BYTES, HIT_RATE, JUDGED, LOOK_UPS, MAINTENANCE_NEXT, MAINTENANCE_ROWS,
+    MAINTENANCE_RUNS, MAINTENANCE_STATE, MIGRATION_ALL, MIGRATION_DONE, MIGRATION_STATE,
+    MIGRATIONS_READABLE, OLDEST_READ, OPEN_READS, READERS_REFUSED, READERS_WAITING, ROWS,
+    WAL_BYTES, WAL_DEBT, WAL_PAGES, WRITE_ERRORS, WRITE_HOLD, WRITE_ROWS, WRITE_TRANSACTIONS,
+    WRITE_WAIT, WRITE_WAL,
 };
 use crate::db::migrations::MigrationStatus;
 use crate::db::pages::{PageCounts, PageGauge};
+use crate::db::retention::TaskStatus;
 use crate::db::stats::Counts;
 use crate::db::{Readers, WalGauges, WriteCounts};
 use crate::perf::anomaly::Rule;
@@ -128,6 +130,20 @@ pub(super) fn migrations(page: &mut Page, migrations: Option<&[MigrationStatus]>
     let mut family = page.family(&MIGRATION_ALL);
     for migration in migrations {
         family.add(&[("name", &migration.name)], Some(migration.rows_total as f64));
+    }
+}
+
+/// Writes how the tasks of retention stand.
+pub(super) fn maintenance(page: &mut Page, tasks: &[TaskStatus]) {
+    let mut family = page.family(&MAINTENANCE_STATE);
+    tasks.iter().for_each(|task| family.count(&[("task", task.name), ("state", task.state)], 1));
+    let mut family = page.family(&MAINTENANCE_ROWS);
+    tasks.iter().for_each(|task| family.count(&[("task", task.name)], task.rows_total));
+    let mut family = page.family(&MAINTENANCE_RUNS);
+    tasks.iter().for_each(|task| family.count(&[("task", task.name)], task.runs));
+    let mut family = page.family(&MAINTENANCE_NEXT);
+    for task in tasks {
+        family.add(&[("task", task.name)], task.next_run_in_sec.map(|seconds| seconds as f64));
     }
 }
 

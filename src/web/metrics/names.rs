@@ -199,6 +199,16 @@ metrics! {
         "Questions refused because all readers were busy for too long."
     );
     ROWS = gauge("corescope_database_rows", "Rows by table, as they were last counted.");
+    MAINTENANCE_STATE = gauge(
+        "corescope_maintenance_state",
+        "Always 1; the labels say how each task of retention stands."
+    );
+    MAINTENANCE_ROWS = counter(
+        "corescope_maintenance_rows_total",
+        "Rows that a task moved, changed or deleted, or pages that it freed, since the start."
+    );
+    MAINTENANCE_RUNS = counter("corescope_maintenance_runs_total", "Runs that have ended.");
+    MAINTENANCE_NEXT = gauge("corescope_maintenance_next_run_seconds", "Time until the next run.");
     MIGRATION_STATE = gauge(
         "corescope_migration_state",
         "Always 1; the labels say how each migration stands."

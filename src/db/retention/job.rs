@@ -1,0 +1,178 @@
+//! The tasks of retention as jobs of the runner.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::packets::PacketRule;
+use super::rows::{CLIENT_OBSERVERS, CLIENT_RECEPTIONS, METRICS, NEIGHBOR_EDGES};
+use super::{Cutoff, nodes, observers, optimize, packets, rows, vacuum};
+use crate::clock::Clock;
+use crate::config::RetentionConfig;
+use crate::db::error::DbError;
+use crate::db::migrations::{Job, JobStep, JobSteps, JobWindow};
+use crate::perf::ledger::Source;
+
+/// How long a step of a vacuum holds the writer; one page more is always freed.
+const VACUUM_HOLD: Duration = Duration::from_millis(10);
+/// A clock may be so wrong and still be believed.
+const CLOCK_ERROR: Duration = Duration::from_secs(86_400);
+
+/// One kind of work. Ordered as it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Task {
+    /// Silent nodes move to `inactive_nodes`.
+    Nodes,
+    /// Silent observers are marked.
+    Observers,
+    /// Metrics of observers that are marked.
+    InactiveMetrics,
+    /// Old metrics.
+    Metrics,
+    /// Old refused adverts.
+    DroppedPackets,
+    /// Old packets and their observations.
+    Packets,
+    /// What companion clients heard long ago.
+    ClientReceptions,
+    /// Clients not heard of for long.
+    ClientObservers,
+    /// Neighbours not heard of each other for long.
+    NeighborEdges,
+    /// Free pages are given back.
+    Vacuum,
+    /// SQLite's figures of the tables.
+    Optimize,
+}
+
+/// What the tasks need to know.
+#[derive(Clone, Debug)]
+pub struct TaskParts {
+    /// How long what is kept.
+    pub keeps: RetentionConfig,
+    /// Pages that one step of a vacuum frees at most (`db.incrementalVacuumPages`).
+    pub vacuum_pages_max: u64,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Task {
+    /// All, in order.
+    pub const ALL: [Self; 11] = [
+        Self::Nodes,
+        Self::Observers,
+        Self::InactiveMetrics,
+        Self::Metrics,
+        Self::DroppedPackets,
+        Self::Packets,
+        Self::ClientReceptions,
+        Self::ClientObservers,
+        Self::NeighborEdges,
+        Self::Vacuum,
+        Self::Optimize,
+    ];
+
+    /// Its name for operators.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nodes => "move_silent_nodes",
+            Self::Observers => "mark_silent_observers",
+            Self::InactiveMetrics => "prune_metrics_of_silent_observers",
+            Self::Metrics => "prune_metrics",
+            Self::DroppedPackets => "prune_dropped_packets",
+            Self::Packets => "prune_packets",
+            Self::ClientReceptions => "prune_client_receptions",
+            Self::ClientObservers => "prune_client_observers",
+            Self::NeighborEdges => "prune_neighbor_edges",
+            Self::Vacuum => "incremental_vacuum",
+            Self::Optimize => "optimize",
+        }
+    }
+
+    /// How long what it deals with is kept; `None` if it is never dealt with, or does not depend
+    /// on an age.
+    pub fn keeps(self, keeps: &RetentionConfig) -> Option<Duration> {
+        match self {
+            Self::Nodes => Some(keeps.nodes),
+            Self::Observers | Self::InactiveMetrics => keeps.observers,
+            Self::Metrics | Self::DroppedPackets => Some(keeps.metrics),
+            Self::Packets => keeps.packets,
+            Self::ClientReceptions | Self::ClientObservers => keeps.client_receptions,
+            Self::NeighborEdges => Some(keeps.neighbor_edges),
+            Self::Vacuum | Self::Optimize => None,
+        }
+    }
+
+    /// Whether the configuration asks for it.
+    pub fn is_wanted(self, keeps: &RetentionConfig) -> bool {
+        matches!(self, Self::Vacuum | Self::Optimize) || self.keeps(keeps).is_some()
+    }
+
+    /// A run of it as of now; `None` if the configuration does not ask for it.
+    pub fn job(self, parts: &TaskParts) -> Option<Job> {
+        if !self.is_wanted(&parts.keeps) {
+            return None;
+        }
+        let keeps = self.keeps(&parts.keeps).unwrap_or_default();
+        let cutoff = Cutoff::before(parts.clock.now_s(), keeps);
+        let source = if self == Self::Vacuum { Source::Vacuum } else { Source::Retention };
+        let steps = Arc::new(Run { task: self, cutoff, parts: parts.clone() });
+        Some(Job { name: self.name(), source, steps })
+    }
+}
+
+/// One run of a task.
+struct Run {
+    task: Task,
+    cutoff: Cutoff,
+    parts: TaskParts,
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Run").field("task", &self.task).field("cutoff", &self.cutoff).finish()
+    }
+}
+
+impl Run {
+    fn packet_rule(&self) -> PacketRule {
+        let tomorrow_s =
+            self.parts.clock.now_s().saturating_add(CLOCK_ERROR.as_secs().cast_signed());
+        PacketRule { cutoff: self.cutoff, latest: Cutoff { unix_s: tomorrow_s } }
+    }
+}
+
+impl JobSteps for Run {
+    fn step(&self, tx: &Connection, window: JobWindow) -> Result<JobStep, DbError> {
+        let cutoff = self.cutoff;
+        match self.task {
+            Task::Nodes => nodes::move_stale(tx, cutoff, window),
+            Task::Observers => observers::mark_stale(tx, cutoff, window),
+            Task::InactiveMetrics => observers::delete_metrics(tx, window),
+            Task::Metrics => rows::delete_old(tx, &METRICS, cutoff, window),
+            Task::DroppedPackets => rows::delete_dropped_packets(tx, cutoff, window),
+            Task::Packets => packets::prune(tx, &self.packet_rule(), window),
+            Task::ClientReceptions => rows::delete_old(tx, &CLIENT_RECEPTIONS, cutoff, window),
+            Task::ClientObservers => rows::delete_old(tx, &CLIENT_OBSERVERS, cutoff, window),
+            Task::NeighborEdges => rows::delete_old(tx, &NEIGHBOR_EDGES, cutoff, window),
+            Task::Vacuum => {
+                let pages_max = window.rows_max.min(self.parts.vacuum_pages_max);
+                vacuum::free_pages(tx, pages_max, (&self.parts.clock, VACUUM_HOLD))
+            }
+            Task::Optimize => optimize::analyze_next(tx, window),
+        }
+    }
+
+    fn next_key(&self, tx: &Connection, after: Option<i64>) -> Result<Option<i64>, DbError> {
+        match self.task {
+            Task::Nodes => {
+                let window = JobWindow { after, rows_max: 1 };
+                Ok(nodes::stale(tx, self.cutoff, window)?.first().copied())
+            }
+            Task::Packets => packets::next_old(tx, &self.packet_rule(), after),
+            _ => Ok(None),
+        }
+    }
+}

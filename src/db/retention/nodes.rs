@@ -1,0 +1,121 @@
+//! Nodes that have gone silent move to `inactive_nodes`, and back when they return: by the names
+//! of the columns that both tables have, whatever their order (HZ 14).
+
+use rusqlite::{Connection, params};
+
+use super::Cutoff;
+use super::cutoff::TIME_SHAPE;
+use crate::db::error::{DbError, Doing};
+use crate::db::migrations::{JobStep, JobWindow};
+use crate::db::upgrade;
+
+/// Moves the next nodes that were last heard of before `cutoff`. One that was never heard of stays.
+pub(super) fn move_stale(
+    conn: &Connection,
+    cutoff: Cutoff,
+    window: JobWindow,
+) -> Result<JobStep, DbError> {
+    const ACTION: &str = "move a silent node";
+    let copy = carry_sql(&shared_columns(conn)?, Carry::Out);
+    let rowids = stale(conn, cutoff, window)?;
+    for rowid in &rowids {
+        conn.prepare_cached(&copy).and_then(|mut row| row.execute([rowid])).doing(ACTION)?;
+        conn.prepare_cached("DELETE FROM nodes WHERE rowid = ?1")
+            .and_then(|mut row| row.execute([rowid]))
+            .doing(ACTION)?;
+    }
+    let moved = rowids.len() as u64;
+    Ok(JobStep {
+        rows_scanned: moved,
+        rows_changed: moved * 2,
+        last_key: rowids.last().copied().or(window.after),
+        is_done: moved < window.rows_max,
+        ..JobStep::default()
+    })
+}
+
+/// The rowids of the next nodes to move, ascending.
+pub(super) fn stale(
+    conn: &Connection,
+    cutoff: Cutoff,
+    window: JobWindow,
+) -> Result<Vec<i64>, DbError> {
+    let sql = "SELECT rowid FROM nodes WHERE rowid > ?1 AND +last_seen < ?2 \
+               AND last_seen GLOB ?3 ORDER BY rowid LIMIT ?4";
+    let after = window.after.unwrap_or(i64::MIN);
+    let rows_max = i64::try_from(window.rows_max).unwrap_or(i64::MAX);
+    conn.prepare_cached(sql)
+        .and_then(|mut rows| {
+            rows.query_map(params![after, cutoff.iso(), TIME_SHAPE, rows_max], |row| row.get(0))?
+                .collect()
+        })
+        .doing("find silent nodes")
+}
+
+/// Which way a node moves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carry {
+    /// The row with rowid `?1` of `nodes` becomes inactive.
+    Out,
+    /// The row with key `?1` of `inactive_nodes` becomes active.
+    Back,
+}
+
+/// The statement that copies the row of a returning node, whose key is `?1`, into `nodes`. If it is
+/// there already, because a program without reactivation has begun it afresh, both become one.
+pub(in crate::db) fn move_back_sql(conn: &Connection) -> Result<String, DbError> {
+    Ok(carry_sql(&shared_columns(conn)?, Carry::Back))
+}
+
+fn shared_columns(conn: &Connection) -> Result<Vec<String>, DbError> {
+    let sql = "SELECT a.name FROM pragma_table_info(?1) a \
+               JOIN pragma_table_info('inactive_nodes') b ON a.name = b.name ORDER BY a.cid";
+    upgrade::texts(conn, sql, "nodes")
+}
+
+fn carry_sql(columns: &[String], carry: Carry) -> String {
+    let (from, to, found) = match carry {
+        Carry::Out => ("nodes", "inactive_nodes", "rowid = ?1"),
+        Carry::Back => ("inactive_nodes", "nodes", "public_key = ?1"),
+    };
+    let names = columns.iter().map(|name| quote_name(name)).collect::<Vec<_>>().join(", ");
+    let merged: Vec<String> = columns
+        .iter()
+        .filter(|name| *name != "public_key")
+        .map(|name| format!("{0} = {1}", quote_name(name), merged(name, carry)))
+        .collect();
+    let on_conflict = match merged.as_slice() {
+        [] => "DO NOTHING".to_owned(),
+        merged => format!("DO UPDATE SET {}", merged.join(", ")),
+    };
+    format!(
+        "INSERT INTO {to} ({names}) SELECT {names} FROM {from} WHERE {found} \
+         ON CONFLICT (public_key) {on_conflict}"
+    )
+}
+
+/// What becomes of a column when both tables have the node: the older beginning, the later end,
+/// both counts; of the rest what the active row says, unless it says nothing.
+fn merged(name: &str, carry: Carry) -> String {
+    let column = quote_name(name);
+    let (active, inactive) = match carry {
+        Carry::Out => (format!("excluded.{column}"), column),
+        Carry::Back => (column.clone(), format!("excluded.{column}")),
+    };
+    match name {
+        "first_seen" => format!(
+            "COALESCE(MIN(NULLIF({active}, ''), NULLIF({inactive}, '')), \
+             NULLIF({active}, ''), {inactive})"
+        ),
+        "last_seen" => format!("COALESCE(MAX({active}, {inactive}), {active}, {inactive})"),
+        "advert_count" => format!("COALESCE({active}, 0) + COALESCE({inactive}, 0)"),
+        "multibyte_sup" => format!("MAX(COALESCE({active}, 0), COALESCE({inactive}, 0))"),
+        "name" | "role" => format!("COALESCE(NULLIF({active}, ''), {inactive})"),
+        _ => format!("COALESCE({active}, {inactive})"),
+    }
+}
+
+/// An SQL identifier, whatever the column that we do not know is called.
+fn quote_name(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

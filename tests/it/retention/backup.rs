@@ -1,0 +1,142 @@
+//! `/api/backup`: a copy of one snapshot while ingest writes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix_web::http::Method;
+use actix_web::test::TestRequest;
+use corescope::clock::Clock;
+use corescope::config::Config;
+use corescope::db::backup::{BackupError, Backups, Download};
+use corescope::db::{self, OpenOptions};
+
+use super::{is_sound, number, reception, seeded};
+use crate::support::api::{Answer, Api, KEY, ask, with_key};
+use crate::support::process::wait_for;
+
+const NOW_S: i64 = 1_784_364_457;
+
+fn copies(path: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(path.parent().unwrap()).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    files.filter(|file| file.to_string_lossy().contains(".backup-")).collect()
+}
+
+/// Everything that is sent, as a database file.
+fn fetch(mut download: Download, to: &Path) {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = download.chunks.blocking_recv() {
+        bytes.extend(chunk.unwrap());
+    }
+    std::fs::write(to, bytes).unwrap();
+}
+
+#[test]
+fn a_backup_that_is_taken_while_ingest_writes_is_one_sound_snapshot() {
+    let (folder, path) = seeded(20_000, 0, NOW_S);
+    let clock = Clock::system();
+    let mut writer = db::open(&path, &OpenOptions::new(clock.clone())).unwrap().writer;
+    let backups = Backups::new(&path, clock);
+    let mut download = backups.start().unwrap();
+    assert!(backups.gauge().load(Ordering::Relaxed));
+    assert!(matches!(backups.start(), Err(BackupError::Busy)), "one at a time");
+    let (mut groups, mut size) = (0, None);
+    while size.is_none() {
+        writer.commit(&[reception(groups, NOW_S)]).unwrap();
+        groups += 1;
+        size = download.size.try_recv().ok();
+    }
+    assert!(groups > 1, "nothing was written meanwhile");
+    assert_eq!(copies(&path), Vec::<PathBuf>::new(), "its name is gone before it is sent");
+    let copy = folder.path().join("copy.db");
+    fetch(download, &copy);
+    assert_eq!(std::fs::metadata(&copy).unwrap().len(), size.unwrap().unwrap());
+    is_sound(&copy);
+    let packets = number(&copy, "SELECT COUNT(*) FROM transmissions");
+    assert!((20_000..=20_000 + i64::try_from(groups).unwrap()).contains(&packets));
+    let whole = "SELECT COUNT(*) FROM observations WHERE observer_idx = 2";
+    assert_eq!(number(&copy, whole), 60_000 + packets - 20_000, "one snapshot");
+    let gauge = backups.gauge();
+    wait_for(|| (!gauge.load(Ordering::Relaxed)).then_some(())).expect("the turn is not over");
+    assert!(backups.start().is_ok(), "the next may come");
+}
+
+#[test]
+fn a_client_that_goes_away_leaves_no_copy_behind() {
+    let (_folder, path) = seeded(20_000, 0, NOW_S);
+    let backups = Backups::new(&path, Clock::system());
+    drop(backups.start().unwrap());
+    let gauge = backups.gauge();
+    wait_for(|| (!gauge.load(Ordering::Relaxed)).then_some(())).expect("it is not given up");
+    assert_eq!(copies(&path), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_a_kill_left_is_removed_and_what_another_process_makes_is_not() {
+    let (folder, path) = seeded(1, 0, NOW_S);
+    std::fs::write(folder.path().join("mesh.db.backup-dead"), "half").unwrap();
+    std::fs::write(folder.path().join("other.db.backup-dead"), "not ours").unwrap();
+    let alive = folder.path().join("mesh.db.backup-alive");
+    let held = std::fs::File::create(&alive).unwrap();
+    held.lock().unwrap();
+    assert_eq!(Backups::new(&path, Clock::system()).remove_stale(), 1);
+    assert!(alive.exists() && folder.path().join("other.db.backup-dead").exists());
+    assert!(!folder.path().join("mesh.db.backup-dead").exists());
+}
+
+fn with_backups(config: Config) -> Option<Api> {
+    let api = Api::with(config)?;
+    let path = api.folder.path().join("meshcore.db");
+    api.state.open_backups(Arc::new(Backups::new(&path, api.clock.clone())));
+    Some(api)
+}
+
+async fn get(api: &Api, method: Method) -> Answer {
+    let request = TestRequest::with_uri("/api/backup").method(method);
+    ask(&api.state, request.insert_header(("X-API-Key", KEY))).await
+}
+
+#[actix_web::test]
+async fn a_backup_comes_as_a_file_with_its_length() {
+    let Some(api) = with_backups(with_key()) else { return };
+    let answer = get(&api, Method::GET).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let name = format!("attachment; filename=\"corescope-backup-{}.db\"", api.clock.now_s());
+    assert_eq!(answer.header("content-disposition"), Some(name.as_str()));
+    assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    let copy = api.folder.path().join("copy.db");
+    std::fs::write(&copy, &answer.body).unwrap();
+    let original = api.folder.path().join("meshcore.db");
+    for table in ["transmissions", "observations", "nodes", "observers", "neighbor_edges"] {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        assert_eq!(number(&copy, &sql), number(&original, &sql), "{table}");
+    }
+    let rowids = "SELECT SUM(rowid * length(id)) FROM observers";
+    assert_eq!(number(&copy, rowids), number(&original, rowids));
+    let head = get(&api, Method::HEAD).await;
+    assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
+}
+
+#[actix_web::test]
+async fn only_who_has_the_key_gets_a_backup_and_only_one_at_a_time() {
+    let Some(api) = with_backups(with_key()) else { return };
+    assert_eq!(api.get("/api/backup").await.status, 401);
+    let path = api.folder.path().join("meshcore.db");
+    let gauge = Arc::new(Backups::new(&path, api.clock.clone()));
+    let Some(busy) = Api::with(with_key()) else { return };
+    gauge.gauge().store(true, Ordering::Relaxed);
+    busy.state.open_backups(gauge);
+    let answer = get(&busy, Method::GET).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("1")));
+    let Some(open) = with_backups(Config::default()) else { return };
+    assert_eq!(open.get("/api/backup").await.status, 403, "no key is configured");
+}
+
+#[actix_web::test]
+async fn without_a_database_there_is_no_backup() {
+    let state = Api::closed(with_key(), Clock::manual(0));
+    let request = TestRequest::get().uri("/api/backup").insert_header(("X-API-Key", KEY));
+    assert_eq!(ask(&state, request).await.status, 503);
+}
