@@ -193,7 +193,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>;
+                        "application/json": components["schemas"]["MqttStatusBody"];
                     };
                 };
                 /** @description starting or busy */
@@ -582,7 +582,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>;
+                        "application/json": components["schemas"]["AnomaliesBody"];
                     };
                 };
             };
@@ -618,7 +618,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>[];
+                        "application/json": components["schemas"]["MigrationView"][];
                     };
                 };
                 /** @description the books cannot be read */
@@ -762,7 +762,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>;
+                        "application/json": components["schemas"]["DryRun"];
                     };
                 };
                 /** @description no key */
@@ -836,7 +836,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>;
+                        "application/json": components["schemas"]["LiveRun"];
                     };
                 };
                 /** @description no such knob, or out of its range */
@@ -898,6 +898,8 @@ export interface paths {
                     metric: string;
                     /** @description 1 to 3600, 300 by default */
                     seconds?: number;
+                    /** @description seconds of one value, their mean; 1 to 3600 */
+                    step?: number;
                 };
                 header?: never;
                 path?: never;
@@ -911,7 +913,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>;
+                        "application/json": components["schemas"]["Series"];
                     };
                 };
                 /** @description no such metric */
@@ -965,7 +967,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>;
+                        "application/json": components["schemas"]["IoBody"];
                     };
                 };
                 /** @description starting or busy */
@@ -1064,7 +1066,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>;
+                        "application/json": components["schemas"]["SqlitePerf"];
                     };
                 };
             };
@@ -1100,7 +1102,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": Record<string, never>;
+                        "application/json": components["schemas"]["WriteSourcesBody"];
                     };
                 };
                 /** @description starting or busy */
@@ -1243,6 +1245,24 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description The body of `/api/perf/anomalies`. */
+        AnomaliesBody: {
+            anomalies: components["schemas"]["Anomaly"][];
+            /**
+             * Format: int64
+             * @description How often it is.
+             */
+            everySec: number;
+            /** @description When the process was judged last; `null` if it has not been yet. */
+            judgedAt?: string | null;
+            /** @description Why there is no judgement, or none of now. */
+            reason?: string | null;
+        };
+        /** @description Something that is not normal. */
+        Anomaly: components["schemas"]["Deviation"] & {
+            /** @description What has found it. */
+            rule: components["schemas"]["Rule"];
+        };
         BackfillProgress: {
             done: boolean;
             /** Format: int64 */
@@ -1268,6 +1288,87 @@ export interface components {
             /** Format: int64 */
             staleHits: number;
         };
+        /** @description Waits for the writer and holds of it, in milliseconds (spec §4.2). */
+        ComponentPerf: {
+            /**
+             * Format: int64
+             * @description Waits of more than 100 ms.
+             * @default 0
+             */
+            contention_total: number;
+            /**
+             * Format: int64
+             * @description Holds.
+             * @default 0
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description Longest hold since the start.
+             * @default 0
+             */
+            hold_ms_max: number;
+            /**
+             * Format: double
+             * @description Median hold.
+             * @default 0
+             */
+            hold_ms_p50: number;
+            /**
+             * Format: double
+             * @description 95 % held no longer.
+             * @default 0
+             */
+            hold_ms_p95: number;
+            /**
+             * Format: double
+             * @description 99 % held no longer.
+             * @default 0
+             */
+            hold_ms_p99: number;
+            /**
+             * Format: double
+             * @description Longest wait since the start.
+             * @default 0
+             */
+            wait_ms_max: number;
+            /**
+             * Format: double
+             * @description Median wait.
+             * @default 0
+             */
+            wait_ms_p50: number;
+            /**
+             * Format: double
+             * @description 95 % waited no longer.
+             * @default 0
+             */
+            wait_ms_p95: number;
+            /**
+             * Format: double
+             * @description 99 % waited no longer.
+             * @default 0
+             */
+            wait_ms_p99: number;
+        };
+        /** @description By component; `null` where no such thread runs or it cannot be read. */
+        Components: {
+            checkpointer?: components["schemas"]["IoRates"] | null;
+            mqtt?: components["schemas"]["IoRates"] | null;
+            readers?: components["schemas"]["IoRates"] | null;
+            rest?: components["schemas"]["IoRates"] | null;
+            writer?: components["schemas"]["IoRates"] | null;
+        };
+        /** @description A row that could not be changed. */
+        DeadLetter: {
+            /** @description Why not. */
+            error: string;
+            /**
+             * Format: int64
+             * @description The row's key.
+             */
+            key: number;
+        };
         /** @description A decoded frame. */
         Decoded: {
             /** @description Route, payload type and version. */
@@ -1283,10 +1384,127 @@ export interface components {
         };
         /** @description What `{id}` named. */
         DetailRow: components["schemas"]["PlainRow"] | components["schemas"]["ReceptionRow"];
+        /** @description Something that is not normal. */
+        Deviation: {
+            /**
+             * Format: double
+             * @description Their median absolute deviation.
+             */
+            mad: number;
+            /**
+             * Format: double
+             * @description The median of normal samples.
+             */
+            normal: number;
+            /**
+             * Format: double
+             * @description Modified z-score; `null` where the MAD is 0.
+             */
+            score?: number | null;
+            /** @description The series. */
+            series: string;
+            /**
+             * Format: int64
+             * @description When the first of the samples was taken that disagreed, Unix milliseconds.
+             */
+            sinceMs: number;
+            /** @description Who moved: the series' own source, or of all sources the one that moved most. */
+            source?: string | null;
+            /** @description Of value, normal and deviation. */
+            unit: string;
+            /**
+             * Format: double
+             * @description The latest value.
+             */
+            value: number;
+            /** @description In words. */
+            what: string;
+        };
+        /** @description A prediction. Nothing was changed. */
+        DryRun: {
+            /**
+             * Format: int64
+             * @description Bytes that must be free: the log, and the index where one is built.
+             */
+            diskBytes: number;
+            /**
+             * Format: double
+             * @description Seconds with rests of the same length.
+             */
+            durationSec: number;
+            /**
+             * Format: double
+             * @description Seconds of holding the writer in steps.
+             */
+            holdSec: number;
+            /**
+             * Format: double
+             * @description Seconds of one step that cannot be divided: the index.
+             */
+            indexHoldSec?: number | null;
+            /** @description Whether each row writes pages of its own: a larger batch or writer cache pays. */
+            isAmplified: boolean;
+            /** @description The migration. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Rows of them that would change.
+             */
+            rowsChanged: number;
+            /**
+             * Format: int64
+             * @description Rows left to walk, an estimate.
+             */
+            rowsLeft: number;
+            /**
+             * Format: double
+             * @description Rows a second while it holds the writer.
+             */
+            rowsPerSec?: number | null;
+            /**
+             * Format: int64
+             * @description Rows that were tried.
+             */
+            rowsSampled: number;
+            /**
+             * Format: int64
+             * @description Bytes that pass through the WAL in all.
+             */
+            walBytes: number;
+            /**
+             * Format: double
+             * @description Pages written per row.
+             */
+            walPagesPerRow?: number | null;
+        };
         /** @description Every error. */
         ErrorBody: {
             /** @description For people. */
             error: string;
+        };
+        /** @description What can be said of the end. */
+        Eta: {
+            /** @enum {string} */
+            state: "measuring";
+        } | {
+            /**
+             * Format: double
+             * @description The cautious end.
+             */
+            highS: number;
+            /**
+             * Format: double
+             * @description The middle.
+             */
+            lowS: number;
+            /** @enum {string} */
+            state: "estimate";
+        } | {
+            /** @enum {string} */
+            state: "paused";
+        } | {
+            /** @enum {string} */
+            state: "stalled";
         };
         /** @description The original's names, milliseconds with one decimal. 0 until the first measurement. */
         EventLoop: {
@@ -1363,7 +1581,7 @@ export interface components {
         /** @description Whether the process answers, and what it is still doing. */
         Healthz: {
             /** @description By name. */
-            async_migrations: Record<string, never>[];
+            async_migrations: components["schemas"]["MigrationView"][];
             /** @description Only when the list could not be read; `async_migrations_running` is then true. */
             async_migrations_error?: string | null;
             async_migrations_running: boolean;
@@ -1388,6 +1606,214 @@ export interface components {
              */
             pending_warmup_tasks?: components["schemas"]["WarmupTask"][] | null;
             ready: boolean;
+        };
+        /** @description What ingest reads and writes. */
+        IngestorIo: components["schemas"]["IoRates"] & {
+            sampledAt: string;
+        };
+        /** @description How the stats of ingest stand; with a reason unless they are fresh. */
+        IngestorStatus: {
+            /** @description Why, if not fresh. */
+            reason?: string | null;
+            /** @description Since when, if not fresh: the last sample's time, or when it was first found so. */
+            since?: string | null;
+            /** @description Where the figures come from. */
+            source?: string | null;
+            /** @description `fresh`, `stale`, `missing` or `unreadable`. */
+            state: string;
+        };
+        /** @description The body of `/api/perf/io`; `null` where something is not known. */
+        IoBody: {
+            /** Format: double */
+            cancelledWriteBytesPerSec?: number | null;
+            components: components["schemas"]["Components"];
+            /** Format: int64 */
+            freeBytes?: number | null;
+            ingestor?: components["schemas"]["IngestorIo"] | null;
+            ingestorStatus: components["schemas"]["IngestorStatus"];
+            /** @description Why a figure above is `null`. */
+            missing?: {
+                [key: string]: string;
+            };
+            pressure?: components["schemas"]["Pressure"] | null;
+            /** Format: double */
+            readBytesPerSec?: number | null;
+            /** Format: int64 */
+            rssBytes?: number | null;
+            sampledAt?: string | null;
+            /** Format: double */
+            syscallsRead?: number | null;
+            /** Format: double */
+            syscallsWrite?: number | null;
+            /** Format: double */
+            writeBytesPerSec?: number | null;
+        };
+        /** @description What is done in a second. Names are the original's (contract §2.6). */
+        IoRates: {
+            /**
+             * Format: double
+             * @description Bytes of those that were never written.
+             */
+            cancelledWriteBytesPerSec: number;
+            /**
+             * Format: double
+             * @description Bytes fetched from storage.
+             */
+            readBytesPerSec: number;
+            /**
+             * Format: double
+             * @description Reading system calls.
+             */
+            syscallsRead: number;
+            /**
+             * Format: double
+             * @description Writing system calls.
+             */
+            syscallsWrite: number;
+            /**
+             * Format: double
+             * @description Bytes sent towards storage.
+             */
+            writeBytesPerSec: number;
+        };
+        /** @description The values that hold now. Names are those of the configuration. */
+        KnobValues: {
+            /**
+             * Format: int64
+             * @description Rows of a batch at most.
+             */
+            batchRowsMax: number;
+            /**
+             * Format: double
+             * @description Share of the time that batches may take.
+             */
+            dutyCycle: number;
+            /**
+             * Format: int64
+             * @description After so long it is rolled back and halved.
+             */
+            holdMaxMs: number;
+            /**
+             * Format: int64
+             * @description How long a batch should hold the writer.
+             */
+            holdTargetMs: number;
+            /**
+             * Format: int64
+             * @description Shortest pause between batches.
+             */
+            pauseMinMs: number;
+            /** @description No rests at all. */
+            turbo: boolean;
+            /**
+             * Format: int64
+             * @description Pages that a batch may add to the WAL.
+             */
+            walPagesMax: number;
+        };
+        /** @description A value, or why there is none. */
+        Known_f64: {
+            /** @description Why; absent if it is known. */
+            reason?: string | null;
+            /** Format: double */
+            value?: number;
+        };
+        /** @description A value, or why there is none. */
+        Known_u32: {
+            /** @description Why; absent if it is known. */
+            reason?: string | null;
+            /** Format: int32 */
+            value?: number;
+        };
+        /** @description What a distribution looks like. Milliseconds; 0 where nothing was recorded (`count` says so). */
+        LatencySummary: {
+            /**
+             * Format: int64
+             * @description Values recorded since the start.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description The longest since the start, exact.
+             */
+            maxMs: number;
+            /**
+             * Format: double
+             * @description Of all of them.
+             */
+            meanMs: number;
+            /**
+             * Format: double
+             * @description Half of the recent values are at most this.
+             */
+            p50Ms: number;
+            /**
+             * Format: double
+             * @description 95 % are.
+             */
+            p95Ms: number;
+            /**
+             * Format: double
+             * @description 99 % are.
+             */
+            p99Ms: number;
+        };
+        /** @description What one source has cost since the start. */
+        LedgerRow: components["schemas"]["TotalsRow"] & {
+            /** @description How long they held it, as a whole. */
+            hold: components["schemas"]["LatencySummary"];
+            /** @description How long its operations waited for the writer. */
+            wait: components["schemas"]["LatencySummary"];
+        };
+        /** @description The ledger at one moment. */
+        LedgerSnapshot: {
+            /** @description Why pages and bytes are `null`; absent when they are known. */
+            reason?: string | null;
+            /** @description By source. */
+            sources: {
+                [key: string]: components["schemas"]["LedgerRow"];
+            };
+            /** @description What they add up to: the connection's totals. */
+            totals: components["schemas"]["TotalsRow"];
+        };
+        /** @description One migration as it stands at this moment; what the books cannot say. */
+        LiveRun: {
+            /**
+             * Format: int64
+             * @description Batches since the process started.
+             */
+            batches: number;
+            /**
+             * Format: int64
+             * @description Rows of the next batch.
+             */
+            batchRows: number;
+            /** @description When it will be done. */
+            eta: components["schemas"]["Eta"];
+            /**
+             * Format: double
+             * @description Seconds for which building its index is expected to hold the writer.
+             */
+            indexHoldSec?: number | null;
+            /** @description The knobs. */
+            knobs: components["schemas"]["KnobValues"];
+            /**
+             * Format: double
+             * @description Rows a second, rests included; `null` until measured.
+             */
+            rowsPerSec?: number | null;
+            /**
+             * Format: int64
+             * @description Rows that were looked at once more.
+             */
+            rowsVerified: number;
+            /** @description Knobs that an operator has turned, until when. */
+            settings: components["schemas"]["Setting"][];
+            /**
+             * Format: int64
+             * @description Pages that they added to the WAL.
+             */
+            walPages: number;
         };
         /** @description Always `null`: see the note beside it. */
         MemoryBreakdown: {
@@ -1427,6 +1853,147 @@ export interface components {
             /** Format: int64 */
             rss?: number | null;
         };
+        /** @description One migration; names and order of the API. */
+        MigrationStatus: {
+            /** @description Who moved it there. */
+            by?: string | null;
+            /** @description Which, the first of them. */
+            deadLetters?: components["schemas"]["DeadLetter"][];
+            /**
+             * Format: double
+             * @description Seconds since the start, or from start to end.
+             */
+            elapsedSec: number;
+            /** @description As stored. */
+            endedAt?: string | null;
+            /** @description Why it failed, and times that cannot be read. */
+            errorMessage?: string | null;
+            /**
+             * Format: double
+             * @description Seconds left at the present rate; 0 if unknown.
+             */
+            etaSec: number;
+            /** @description As stored. */
+            lastUpdateAt?: string | null;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: double
+             * @description Rows a second; 0 if unknown.
+             */
+            ratePerSec: number;
+            /**
+             * Format: int64
+             * @description Rows that were changed; the others needed nothing.
+             */
+            rowsChanged: number;
+            /**
+             * Format: int64
+             * @description Rows that could not be changed and were set aside.
+             */
+            rowsFailed: number;
+            /**
+             * Format: int64
+             * @description Rows that are done.
+             */
+            rowsProcessed: number;
+            /**
+             * Format: int64
+             * @description Rows in all, an estimate while it runs.
+             */
+            rowsTotal: number;
+            /** @description As stored. */
+            startedAt?: string | null;
+            /** @description Where it stands, finer than `status`: a name of [`State`](crate::perf::backfill::State). */
+            state: string;
+            /** @description Why it stands there. */
+            stateReason?: string | null;
+            /** @description Since when. */
+            stateSince?: string | null;
+            /** @description `running` (which includes waiting), `done`, `failed` or `unknown`. */
+            status: string;
+        };
+        /** @description One migration: what the books say, and what is going on where it is not at its end. */
+        MigrationView: components["schemas"]["MigrationStatus"] & {
+            live?: components["schemas"]["LiveRun"] | null;
+        };
+        /** @description One broker (spec §3.6). Times are Unix seconds, 0 is never. */
+        MqttSource: {
+            /**
+             * @description Its URL.
+             * @default
+             */
+            broker: string;
+            /**
+             * Format: int64
+             * @description Accepted connections.
+             * @default 0
+             */
+            connectCount: number;
+            /**
+             * @description Whether a connection is open.
+             * @default false
+             */
+            connected: boolean;
+            /**
+             * Format: int64
+             * @description Ended connections.
+             * @default 0
+             */
+            disconnectCount: number;
+            /** @default null */
+            ingest: components["schemas"]["SourceIngest"] | null;
+            /**
+             * Format: int64
+             * @description The last time one was accepted.
+             * @default 0
+             */
+            lastConnectUnix: number;
+            /**
+             * Format: int64
+             * @description The last time one ended.
+             * @default 0
+             */
+            lastDisconnectUnix: number;
+            /**
+             * @description Why there is no connection; absent when there is no reason.
+             * @default
+             */
+            lastError: string;
+            /**
+             * Format: int64
+             * @description The last message.
+             * @default 0
+             */
+            lastPacketUnix: number;
+            /**
+             * @description Its tag.
+             * @default
+             */
+            name: string;
+            /**
+             * Format: int64
+             * @description Messages of the last 300 s.
+             * @default 0
+             */
+            packetsLast5m: number;
+            /**
+             * Format: int64
+             * @description Messages.
+             * @default 0
+             */
+            packetsTotal: number;
+        };
+        /** @description The body of `/api/mqtt/status`. */
+        MqttStatusBody: {
+            ingestorStatus: components["schemas"]["IngestorStatus"];
+            sampleAt: string;
+            sources: components["schemas"]["MqttSource"][];
+            /** Format: int64 */
+            watchdogLastTickUnix?: number | null;
+            /** Format: int64 */
+            watchdogPanicCount?: number | null;
+        };
         /** @description Before the database is open. */
         NotReady: {
             ready: boolean;
@@ -1460,12 +2027,14 @@ export interface components {
         };
         /** @description The body. */
         Overview: {
-            asyncMigrations: Record<string, never>[];
+            asyncMigrations: components["schemas"]["MigrationStatus"][];
             /** Format: double */
             avgMs: number;
             cache: components["schemas"]["PerfCache"];
             /** @description By route; `/` stands for all that no route answers. */
-            endpoints: Record<string, never>;
+            endpoints: {
+                [key: string]: components["schemas"]["RoutePerf"];
+            };
             goRuntime: components["schemas"]["PerfRuntime"];
             memoryBreakdown?: components["schemas"]["MemoryBreakdown"] | null;
             memoryBreakdownNote?: string | null;
@@ -1807,6 +2376,36 @@ export interface components {
              */
             snr?: number | null;
         };
+        /** @description How much of the time tasks of the whole machine waited for a disk. */
+        Pressure: {
+            /** @description All tasks that had anything to do waited. */
+            full: components["schemas"]["PressureShare"];
+            /** @description At least one task waited. */
+            some: components["schemas"]["PressureShare"];
+        };
+        /** @description Per cent of the last seconds. */
+        PressureShare: {
+            /**
+             * Format: float
+             * @description Of 10 s.
+             */
+            avg10: number;
+            /**
+             * Format: float
+             * @description Of 60 s.
+             */
+            avg60: number;
+            /**
+             * Format: float
+             * @description Of 300 s.
+             */
+            avg300: number;
+            /**
+             * Format: int64
+             * @description Microseconds since the machine's start.
+             */
+            totalUs: number;
+        };
         /** @description The packet of `GET /api/packets/{id}` when `{id}` is an observation's. */
         ReceptionRow: {
             decoded_json?: string | null;
@@ -1843,6 +2442,76 @@ export interface components {
             /** Format: int64 */
             sensors: number;
         };
+        /** @description What one route has done since the start or the last reset. Milliseconds, one decimal. */
+        RoutePerf: {
+            /**
+             * Format: double
+             * @description Mean.
+             */
+            avgMs: number;
+            /**
+             * Format: int64
+             * @description Requests.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description The longest.
+             */
+            maxMs: number;
+            /**
+             * Format: double
+             * @description Half of the recent requests took at most this.
+             */
+            p50Ms: number;
+            /**
+             * Format: double
+             * @description 95 %.
+             */
+            p95Ms: number;
+            /**
+             * Format: double
+             * @description 99 %.
+             */
+            p99Ms: number;
+            /** @description Requests by class of status (`2xx`), those that occurred. */
+            statuses: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * @description Which rule has found something.
+         * @enum {string}
+         */
+        Rule: "threshold" | "rate" | "baseline";
+        /** @description A series as a chart wants it: two arrays of one length, oldest first. */
+        Series: {
+            /** @description Unix milliseconds of each sample. */
+            atMs: number[];
+            /** @description Its name. */
+            metric: string;
+            /** @description `null` where there was no value. */
+            values: (number | null)[];
+        };
+        /** @description One setting that is in force. */
+        Setting: {
+            /** @description Who set it. */
+            by: string;
+            /** @description Which knob. */
+            knob: string;
+            /** @description Why. */
+            reason: string;
+            /**
+             * Format: int64
+             * @description When it ends, Unix milliseconds.
+             */
+            untilMs: number;
+            /**
+             * Format: double
+             * @description Its value; a switch is 0 or 1.
+             */
+            value: number;
+        };
         /** @description A request that took longer than 100 ms. */
         SlowRequest: {
             /**
@@ -1860,6 +2529,64 @@ export interface components {
             /** @description When it was answered. */
             time: string;
         };
+        /** @description What became of a source's messages (decisions 1 to 4): nothing is lost unseen. */
+        SourceIngest: {
+            /**
+             * Format: int64
+             * @description QoS 1 messages acknowledged after their commit.
+             * @default 0
+             */
+            acknowledged: number;
+            /**
+             * Format: int64
+             * @description QoS 0 messages that did not fit into the ingest queue.
+             * @default 0
+             */
+            dropped: number;
+            /**
+             * Format: int64
+             * @description When the first of them was lost, Unix seconds.
+             * @default null
+             */
+            droppedSinceUnix: number | null;
+            /**
+             * @description What the watchdog makes of it.
+             * @default
+             */
+            health: string;
+            /**
+             * @description Messages that are none of our business, by reason.
+             * @default {}
+             */
+            ignored: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Times that the broker had forgotten our session: what it held is lost.
+             * @default 0
+             */
+            lostSessions: number;
+            /**
+             * Format: int64
+             * @description QoS 1 messages that wait for their commit.
+             * @default 0
+             */
+            pendingReceipts: number;
+            /**
+             * @description Refused messages by reason.
+             * @default {}
+             */
+            rejected: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description Messages that the broker had held and that carry their envelope's time.
+             * @default 0
+             */
+            resumed: number;
+        };
         SourceLiveness: {
             /**
              * Format: int64
@@ -1871,6 +2598,66 @@ export interface components {
              * @description Unix seconds, 0 for never.
              */
             lastReceiptUnix: number;
+        };
+        /** @description The body of `/api/perf/sqlite`: six names of the contract (§2.7), then ours. */
+        SqlitePerf: {
+            /**
+             * Format: int64
+             * @description What `cacheSize` means in bytes.
+             */
+            cacheBytes?: number | null;
+            /**
+             * Format: double
+             * @description Share of page look-ups of all connections that were hits, in the last minute.
+             */
+            cacheHitRate?: number | null;
+            /**
+             * Format: int64
+             * @description `PRAGMA cache_size` of a reader: pages, or KiB if negative.
+             */
+            cacheSize?: number | null;
+            /**
+             * Format: int64
+             * @description Free pages of the database.
+             */
+            freelistPages?: number | null;
+            /**
+             * Format: double
+             * @description Age of the oldest; 0 without one. While it is open the WAL cannot be cut.
+             */
+            oldestReadMs?: number | null;
+            /** @description Reads that are open now. */
+            openReads?: number | null;
+            /**
+             * Format: int64
+             * @description Pages of the database.
+             */
+            pageCount?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of a page.
+             */
+            pageSize?: number | null;
+            /** @description The readers' share. */
+            readerHitRate: components["schemas"]["Known_f64"];
+            /** @description Why the figures of the file are `null`; absent if they are known. */
+            reason?: string | null;
+            /** @description Pages of the WAL that are not in the database yet. */
+            walDebtPages: components["schemas"]["Known_u32"];
+            /** @description Pages in the WAL. */
+            walPages: components["schemas"]["Known_u32"];
+            /**
+             * Format: int64
+             * @description The same in bytes. A high-water mark: what is pending is `walDebtPages`.
+             */
+            walSize?: number | null;
+            /**
+             * Format: double
+             * @description Size of the WAL file in MiB; `null` if it cannot be read.
+             */
+            walSizeMB?: number | null;
+            /** @description The writer's share. */
+            writerHitRate: components["schemas"]["Known_f64"];
         };
         /** @description The figures. MB is MiB. */
         Stats: {
@@ -1959,6 +2746,49 @@ export interface components {
              */
             id: number;
         };
+        /** @description [`Sums`] in the units of the API. */
+        TotalsRow: {
+            /**
+             * Format: int64
+             * @description See [`Sums::checkpointed_pages`].
+             */
+            checkpointedPages: number;
+            /**
+             * Format: int64
+             * @description See [`Sums::errors`].
+             */
+            errors: number;
+            /**
+             * Format: double
+             * @description See [`Sums::hold_us`].
+             */
+            holdMs: number;
+            /**
+             * Format: int64
+             * @description See [`Sums::rows`].
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description See [`Sums::shared_transactions`].
+             */
+            sharedTransactions: number;
+            /**
+             * Format: int64
+             * @description See [`Sums::transactions`].
+             */
+            transactions: number;
+            /**
+             * Format: int64
+             * @description The same with frame headers.
+             */
+            walBytes?: number | null;
+            /**
+             * Format: int64
+             * @description See [`Sums::wal_pages`]; `null` if SQLite did not tell.
+             */
+            walPages?: number | null;
+        };
         Vec: (null | string)[];
         /** @description One piece of work that has to end before the process is as fast and complete as it can be. */
         WarmupTask: {
@@ -1979,6 +2809,19 @@ export interface components {
         WebSocketUse: {
             /** @description Open feeds; `null` in a process without a live feed. */
             clients?: number | null;
+        };
+        /** @description The body of `/api/perf/write-sources`. */
+        WriteSourcesBody: {
+            ingestorStatus: components["schemas"]["IngestorStatus"];
+            ledger?: components["schemas"]["LedgerSnapshot"] | null;
+            ledgerReason?: string | null;
+            sampleAt: string;
+            sources: {
+                [key: string]: number;
+            };
+            writer_perf?: {
+                [key: string]: components["schemas"]["ComponentPerf"];
+            } | null;
         };
     };
     responses: never;
