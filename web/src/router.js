@@ -1,5 +1,6 @@
 // Shows the page of the address. Links within the pages change the address without a reload.
 
+import { wakeBanner } from './banner/banner.js';
 import { h } from './shared/dom.js';
 import { textOf } from './shared/poll.js';
 import { PAGES, pageOf } from './pages.js';
@@ -44,6 +45,7 @@ export function startRouter(outlet, nav) {
       outlet.replaceChildren(failed(error));
     }
     if (!isFirst) {
+      wakeBanner();
       scrollTo(0, 0);
       outlet.focus({ preventScroll: true });
     }

@@ -1,5 +1,6 @@
 // The Perf page: what is wrong, then everything that can be measured (contract §7.1).
 
+import { wakeBanner } from '../banner/banner.js';
 import { get } from '../shared/api.js';
 import { h, reconcile, setAttribute, setText } from '../shared/dom.js';
 import { makeFigures } from '../shared/figures.js';
@@ -70,6 +71,7 @@ export function mount(root) {
       optional('Migrations', unread, get('/api/perf/async-migrations', { signal })),
       optional('MQTT status', unread, get('/api/mqtt/status', { signal })),
     ]);
+    if (hasNews(migrations)) wakeBanner();
     const began = performance.now();
     const failed = (/** @type {{ setNote: (text: string, tone: string) => void }} */ section, /** @type {string} */ name) => {
       const why = unread.find((one) => one.name === name)?.why ?? 'no reason is known';
@@ -89,6 +91,15 @@ export function mount(root) {
     sections.calls.update();
     forget.hidden = !hasKey();
     performance.measure('perf-refresh', { start: began });
+  };
+  /** States of migrations that the banner was told of. */
+  let told = '';
+  /** @param {Schemas['MigrationView'][] | null} migrations */
+  const hasNews = (migrations) => {
+    const states = JSON.stringify((migrations ?? []).map(({ name, state }) => [name, state]));
+    const isNew = told !== '' && states !== told;
+    told = states;
+    return isNew;
   };
   const poll = startPoll({ everyMs: EVERY_MS, task, onState: age.show });
   return () => {

@@ -2,7 +2,7 @@
 
 import { get } from '../shared/api.js';
 import { h, setText } from '../shared/dom.js';
-import { UNKNOWN, isNumber } from '../shared/format.js';
+import { UNKNOWN, clockTime, isNumber } from '../shared/format.js';
 import { startPoll } from '../shared/poll.js';
 import { makeTable } from '../shared/table.js';
 import { onTheme } from '../shared/theme.js';
@@ -126,7 +126,8 @@ export function makeChart({ title, lines, format, max }) {
     hooks: { setCursor: [(/** @type {any} */ self) => showValues(self.cursor.left >= 0 ? self.cursor.idx : null)] },
     scales: { y: { range: (/** @type {any} */ _, /** @type {number} */ least, /** @type {number} */ most) => [Math.min(0, least ?? 0), max ?? (most > 0 ? most * 1.1 : 1)] } },
     axes: [
-      { stroke: muted, grid: { show: false }, ticks: { show: false }, font: '11px system-ui', size: 24, space: 70 },
+      { stroke: muted, grid: { show: false }, ticks: { show: false }, font: '11px system-ui', size: 24, space: 70,
+        values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => clockTime(at * 1000).slice(0, 5)) },
       {
         stroke: muted, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: '11px system-ui', size: 74, space: 34,
         values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(format),

@@ -16,7 +16,7 @@ import { cacheTone, heapTone, loopTone } from './thresholds.js';
 export function loadText(store) {
   const error = /** @type {{ backgroundLoadError?: string }} */ (store).backgroundLoadError;
   if (store.backgroundLoadFailed) return { text: error ? `Failed: ${error}` : 'Failed', tone: 'bad' };
-  if (store.sqliteOnly) return { text: 'No RAM window: answers come from SQLite', tone: null };
+  if (store.sqliteOnly) return { text: 'Not in use', tone: null };
   if (store.backgroundLoadComplete) return { text: 'Complete', tone: 'good' };
   if (!isNumber(store.backgroundLoadProgress)) return { text: 'Not known', tone: null };
   return { text: `Loading, ${count(store.backgroundLoadProgress)} %`, tone: 'warn' };

@@ -38,22 +38,30 @@ export class ApiError extends Error {
   }
 }
 
-/** @type {Set<(status: string) => void>} */
-const loadListeners = new Set();
+/**
+ * What an answer told beside its body. `status` is 0 where none came; `load` is the header
+ * `X-CoreScope-Load-Status`.
+ * @typedef {{ path: string, status: number, load: string | null }} Answered
+ */
+/** @type {Set<(answered: Answered) => void>} */
+const answerListeners = new Set();
 /** @type {{ path: string, ms: number }[]} */
 const calls = [];
 /** @type {Map<string, Promise<any>>} */
 const inFlight = new Map();
 
 /**
- * Told the `X-CoreScope-Load-Status` of every answer.
- * @param {(status: string) => void} listener
+ * Told of every answer, and of every request without one.
+ * @param {(answered: Answered) => void} listener
  * @returns {() => void} stops it
  */
-export function onLoadStatus(listener) {
-  loadListeners.add(listener);
-  return () => loadListeners.delete(listener);
+export function onAnswer(listener) {
+  answerListeners.add(listener);
+  return () => answerListeners.delete(listener);
 }
+
+/** @param {Answered} answered */
+const tellAnswer = (answered) => answerListeners.forEach((listener) => listener(answered));
 
 /** This page's last 200 requests by path, the costliest first. @returns {CallTotals[]} */
 export function callTotals() {
@@ -128,13 +136,14 @@ async function send(url, path, init) {
     response = await fetch(url, { cache: 'no-store', ...init });
     text = await response.text();
   } catch (error) {
+    const isLeft = init.signal?.aborted && init.signal.reason?.name === 'AbortError';
+    if (!isLeft) tellAnswer({ path, status: 0, load: null });
     if (init.signal?.aborted) throw init.signal.reason;
     throw new ApiError('the server does not answer', 0, null, error);
   } finally {
     note(path, performance.now() - started);
   }
-  const status = response.headers.get('x-corescope-load-status');
-  if (status !== null) loadListeners.forEach((listener) => listener(status));
+  tellAnswer({ path, status: response.status, load: response.headers.get('x-corescope-load-status') });
   const body = parse(text);
   if (response.ok && body !== undefined) return { body, headers: response.headers };
   const retryAfter = Number.parseInt(response.headers.get('retry-after') ?? '', 10);

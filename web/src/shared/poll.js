@@ -59,7 +59,7 @@ export function startPoll({ everyMs, task, onState, page = document, now = Date.
     stop() {
       isStopped = true;
       clearTimeout(timer);
-      running?.abort(new Error('the page was left'));
+      running?.abort(new DOMException('the page was left', 'AbortError'));
       page.removeEventListener('visibilitychange', onVisibility);
     },
     state: () => state,
