@@ -45,10 +45,29 @@ fn collect(
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
         if ENDINGS.contains(&ending) {
             let name = path.strip_prefix(web)?.to_str().ok_or("a name is no text")?.to_owned();
-            files.insert(name, fs::read(&path)?);
+            let content = fs::read(&path)?;
+            let is_ours = ending == "js" && !name.starts_with("vendor");
+            files.insert(name, if is_ours { without_comments(&content)? } else { content });
         }
     }
     Ok(())
+}
+
+/// Empties lines that hold nothing but a comment; numbers of lines stay as they are.
+fn without_comments(script: &[u8]) -> Result<Vec<u8>, Box<dyn Error>> {
+    let (mut code, mut is_within) = (String::new(), false);
+    for line in std::str::from_utf8(script)?.lines() {
+        let text = line.trim();
+        let begins =
+            text.starts_with("/*") && text.find("*/").is_none_or(|at| at + 2 == text.len());
+        let is_comment = is_within || begins || text.starts_with("//");
+        is_within = (is_within || begins) && !text.contains("*/");
+        if !is_comment {
+            code.push_str(line);
+        }
+        code.push('\n');
+    }
+    Ok(code.into_bytes())
 }
 
 /// Another version for any other content: what has it in its URL may be kept for good.

@@ -67,6 +67,12 @@ test('a migration under way has a line with progress and ETA (002-19, 004-A4)', 
   assert.equal(paused, 'Migration tx_last_seen_backfill_v1: paused 12,000 / 71,000');
 });
 
+test('migrations that wait for their turn share a line', () => {
+  const tasks = [TASK, { ...TASK, name: 'b_v1', state: 'pending' }, { ...TASK, name: 'c_v1', state: 'pending' }];
+  assert.deepEqual(texts({ ...READY, pending_warmup_tasks: tasks }).slice(1), ['Migrations that wait for their turn: b_v1, c_v1']);
+  assert.match(texts({ ...READY, pending_warmup_tasks: tasks.slice(0, 2) })[1] ?? '', /^Migration b_v1: pending/);
+});
+
 test('a failed migration is named with its error (002-20), until ten minutes are over (002-09, 004-02)', () => {
   const healthz = { ...READY, async_migrations: [FAILED] };
   assert.deepEqual(texts(healthz), ['Migration bad_v1 FAILED: disk full']);

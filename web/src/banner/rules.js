@@ -103,7 +103,18 @@ function runningLines(healthz) {
   const running = (healthz.async_migrations ?? []).filter(({ status }) => status === 'running');
   const tasks = healthz.pending_warmup_tasks ?? running.map((one) => ({ ...one, kind: 'migration' }));
   const isShown = (/** @type {string} */ name) => !(name.includes('from_pubkey') && healthz.from_pubkey_backfill?.done === false);
-  return tasks.filter(({ name }) => isShown(name)).map(taskLine);
+  const shown = tasks.filter(({ name }) => isShown(name));
+  const waiting = shown.filter(({ state }) => state === 'pending');
+  if (waiting.length < 2) return shown.map(taskLine);
+  return [...shown.filter(({ state }) => state !== 'pending').map(taskLine), waitingLine(waiting.map(({ name }) => name))];
+}
+
+/** One line for all that wait for their turn. @param {string[]} names @returns {Line} */
+function waitingLine(names) {
+  return {
+    key: `waiting ${names.join(' ')}`, text: `Migrations that wait for their turn: ${names.join(', ')}`,
+    dismissLabel: 'Dismiss the line about migrations that wait',
+  };
 }
 
 /** @param {Schemas['WarmupTask']} task @returns {Line} */

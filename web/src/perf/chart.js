@@ -15,7 +15,7 @@ import { onTheme } from '../shared/theme.js';
  */
 
 const HOUR_S = 3600;
-const STEP_S = 20;
+const STEP_S = 30;
 const HEIGHT = 150;
 
 /** @type {Promise<any> | null} */

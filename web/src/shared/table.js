@@ -71,7 +71,7 @@ export function makeTable(options) {
   const table = h('table', { class: options.class },
     h('caption', { class: options.isCaptionHidden ? 'spoken' : '' }, caption),
     h('thead', {}, h('tr', {}, heads)), body);
-  const scroller = h('div', { class: 'table', role: 'region', tabindex: '0', 'aria-label': caption }, table);
+  const scroller = h('div', { class: 'table', role: 'group', tabindex: '0', 'aria-label': caption }, table);
   const element = h('div', {}, scroller, nothing);
 
   /** @param {Column<R>} column */
