@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aligned, summaryOf } from '../src/perf/chart.js';
+import { aligned, stepOf, summaryOf } from '../src/perf/chart.js';
 import { commandsOf, etaText, progressText } from '../src/perf/eta.js';
 import { ioRows } from '../src/perf/io.js';
 import { loadText } from '../src/perf/process.js';
@@ -62,10 +62,14 @@ test('a load that failed is failed, whatever else is said', () => {
 });
 
 test('series of one chart share their steps, with gaps where one has nothing', () => {
-  const data = aligned([{ atMs: [60_500, 120_100], values: [1, 2] }, { atMs: [120_000, 181_000], values: [null, 3] }]);
+  const data = aligned([{ atMs: [60_500, 120_100], values: [1, 2] }, { atMs: [120_000, 181_000], values: [null, 3] }], 60);
   assert.deepEqual(data, [[60, 120, 180], [1, 2, null], [null, null, 3]]);
   assert.deepEqual(summaryOf('x', [null, 4, 2]), { label: 'x', now: 2, least: 2, mean: 3, most: 4 });
   assert.deepEqual(summaryOf('x', [null]), { label: 'x', now: null, least: null, mean: null, most: null });
+});
+
+test('a young process has short steps, an hour has sixty', () => {
+  assert.deepEqual([0, 60, 600, 3600, 1e9].map(stepOf), [2, 2, 10, 60, 60]);
 });
 
 test('tables sort by value, unknown last in both directions', () => {

@@ -100,7 +100,7 @@ export function mount(root) {
     sections.runtime.update(health, perf, io);
     sections.calls.update();
     performance.measure('perf-refresh', { start: began });
-    if (!isFilled) charted.forEach((section) => section.start());
+    if (!isFilled) charted.forEach((section) => section.start(health?.uptime));
     isFilled = true;
   };
   /** States of migrations that the banner was told of. */

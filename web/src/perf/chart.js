@@ -12,12 +12,14 @@ import { onTheme } from '../shared/theme.js';
  * @typedef {{ metric: string, label: string }} Line
  * @typedef {{ title: string, lines: Line[], format: (value: number | null | undefined) => string, max?: number }} ChartOptions
  * @typedef {(number | null)[]} Column
- * @typedef {{ element: HTMLElement, start: () => void, stop: () => void }} Chart
+ * @typedef {{ element: HTMLElement, start: (uptimeS: number | null | undefined) => void, stop: () => void }} Chart
  * @typedef {{ label: string, now: number | null, least: number | null, mean: number | null, most: number | null }} Summary
  */
 
 const HOUR_S = 3600;
-const STEP_S = 60;
+/** A chart is this many steps wide at most: a minute each once there is an hour. */
+const POINTS = 60;
+const STEP_LEAST_S = 2;
 const EVERY_MS = 20_000;
 const HEIGHT = 150;
 
@@ -39,21 +41,25 @@ export function summaryOf(label, values) {
   return { label, now: values.at(-1) ?? null, least: Math.min(...known), mean, most: Math.max(...known) };
 }
 
+/** Seconds of one step: a process that is young has short ones. @param {number} uptimeS */
+export const stepOf = (uptimeS) => Math.max(STEP_LEAST_S, Math.ceil(Math.min(uptimeS, HOUR_S) / POINTS));
+
 /**
  * Puts series side by side that were asked for one after the other: one row per step, `null` where
  * a series has nothing.
  * @param {{ atMs: number[], values: Column }[]} series
+ * @param {number} stepS
  * @returns {[number[], ...Column[]]} seconds, then one column per series
  */
-export function aligned(series) {
-  const step = STEP_S * 1000;
+export function aligned(series, stepS) {
+  const step = stepS * 1000;
   const steps = new Set(series.flatMap(({ atMs }) => atMs.map((at) => Math.floor(at / step))));
   const order = [...steps].sort((a, b) => a - b);
   const columns = series.map(({ atMs, values }) => {
     const byStep = new Map(atMs.map((at, index) => [Math.floor(at / step), values[index] ?? null]));
     return order.map((at) => byStep.get(at) ?? null);
   });
-  return [order.map((at) => at * STEP_S), ...columns];
+  return [order.map((at) => at * stepS), ...columns];
 }
 
 /**
@@ -125,7 +131,7 @@ export function makeChart({ title, lines, format, max }) {
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
     hooks: { setCursor: [(/** @type {any} */ self) => showValues(self.cursor.left >= 0 ? self.cursor.idx : null)] },
-    scales: { y: { range: (/** @type {any} */ _, /** @type {number} */ least, /** @type {number} */ most) => [Math.min(0, least ?? 0), max ?? (most > 0 ? most * 1.1 : 1)] } },
+    scales: { x: { range: (/** @type {any} */ _, /** @type {number} */ from, /** @type {number} */ to) => [Math.min(from, to - 60), to] }, y: { range: (/** @type {any} */ _, /** @type {number} */ least, /** @type {number} */ most) => [Math.min(0, least ?? 0), max ?? (most > 0 ? most * 1.1 : 1)] } },
     axes: [
       { stroke: muted, grid: { show: false }, ticks: { show: false }, font: '11px system-ui', size: 24, space: 70,
         values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => clockTime(at * 1000).slice(0, 5)) },
@@ -137,10 +143,13 @@ export function makeChart({ title, lines, format, max }) {
     series: [{}, ...lines.map((_, index) => ({ stroke: () => colour(index), width: 1.5, points: { show: false }, spanGaps: false }))],
   });
 
+  /** When the server started, by this page's clock. */
+  let startedMs = Date.now() - HOUR_S * 1000;
   const load = async (/** @type {AbortSignal} */ signal) => {
-    const query = { seconds: HOUR_S, step: STEP_S };
+    const step = stepOf((Date.now() - startedMs) / 1000);
+    const query = { seconds: HOUR_S, step };
     const series = await Promise.all(lines.map(({ metric }) => get('/api/perf/history', { query: { ...query, metric }, signal })));
-    data = aligned(series.map(({ atMs, values: found }) => ({ atMs, values: /** @type {Column} */ (found) })));
+    data = aligned(series.map(({ atMs, values: found }) => ({ atMs, values: /** @type {Column} */ (found) })), step);
     await draw();
   };
 
@@ -167,7 +176,10 @@ export function makeChart({ title, lines, format, max }) {
   const hush = onTheme(() => drawn?.redraw(false, true));
   return {
     element,
-    start: () => seen.observe(element),
+    start(uptimeS) {
+      if (isNumber(uptimeS)) startedMs = Date.now() - uptimeS * 1000;
+      seen.observe(element);
+    },
     stop() {
       seen.disconnect();
       resized.disconnect();

@@ -44,8 +44,9 @@ export function progressText({ rowsProcessed, rowsTotal }) {
 }
 
 /** The end, two-sided where it is known; no number where none would be honest. @param {Migration} migration */
-export function etaText({ status, live }) {
+export function etaText({ status, state, live }) {
   const eta = live?.eta;
+  if (state === 'pending') return 'waits for its turn';
   if (status !== 'running' || !eta) return '';
   switch (eta.state) {
     case 'estimate': {

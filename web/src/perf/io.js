@@ -39,7 +39,7 @@ export function pressureText(pressure) {
 
 export function ioSection() {
   const table = makeTable({
-    caption: 'Disk I/O by process and part', isCaptionHidden: true, rowKey: ({ name }) => name,
+    caption: 'Disk I/O by process and part', class: 'narrow', isCaptionHidden: true, rowKey: ({ name }) => name,
     columns: [
       { key: 'name', label: 'Who', isHeader: true, text: (/** @type {IoRow} */ { name, isPart }) => (isPart ? `– ${name}` : name) },
       { key: 'read', label: 'Reads', isNumber: true, text: ({ rates }) => byteRate(rates?.readBytesPerSec) },
@@ -47,7 +47,7 @@ export function ioSection() {
       { key: 'cancelled', label: 'In vain', title: 'Written and taken back before it reached the disk', isNumber: true, text: ({ rates, isPart }) => marked(byteRate(rates?.cancelledWriteBytesPerSec), !isPart && cancelledTone(rates?.cancelledWriteBytesPerSec)), tone: ({ rates, isPart }) => (isPart ? null : cancelledTone(rates?.cancelledWriteBytesPerSec)) },
       { key: 'reads', label: 'Read calls/s', isNumber: true, text: ({ rates }) => fixed(rates?.syscallsRead, 1) },
       { key: 'writes', label: 'Write calls/s', isNumber: true, text: ({ rates }) => fixed(rates?.syscallsWrite, 1) },
-      { key: 'why', label: 'Note', text: ({ why }) => why ?? '', tone: () => 'muted' },
+      { key: 'why', label: 'Note', class: 'wide', text: ({ why }) => why ?? '', tone: () => 'muted' },
     ],
   });
   const figures = makeFigures();
@@ -78,7 +78,8 @@ export function ioSection() {
       ]);
       section.setNote(io.sampledAt ? `Rates of the second before ${clockTime(parseUtc(io.sampledAt))}. Who looks, and how often, changes none of them.` : null);
     },
-    start: () => charts.forEach((chart) => chart.start()),
+    /** @param {number | undefined} uptimeS of the server */
+    start: (uptimeS) => charts.forEach((chart) => chart.start(uptimeS)),
     stop: () => charts.forEach((chart) => chart.stop()),
   };
 }

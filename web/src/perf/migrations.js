@@ -33,7 +33,8 @@ export function migrationsSection(commanded) {
     ...section,
     /** @param {Migration[]} migrations */
     update(migrations) {
-      const open = migrations.filter(({ state }) => state !== 'succeeded');
+      const open = migrations.filter(({ state }) => state !== 'succeeded')
+        .sort((a, b) => Number(a.state === 'pending') - Number(b.state === 'pending'));
       reconcile(list, open, {
         key: ({ name }) => name,
         make(migration) {
@@ -94,7 +95,7 @@ function item(name, commanded) {
       setText(eta, etaText(migration));
       setText(pace, [
         live?.rowsPerSec ? `${count(live.rowsPerSec)} rows/s` : '',
-        live ? `${count(live.batches)} batches of ${count(live.batchRows)} rows, ${bytes(live.walPages * PAGE_BYTES)} through the WAL` : '',
+        live && live.batches > 0 ? `${count(live.batches)} batches of ${count(live.batchRows)} rows, ${bytes(live.walPages * PAGE_BYTES)} through the WAL` : '',
         rowsFailed > 0 ? `${count(rowsFailed)} rows set aside` : '',
       ].filter(Boolean).join(' · '));
       reconcile(buttons, commandsOf(state), {

@@ -87,7 +87,8 @@ export function runtimeSection() {
     ...section,
     /** @param {Schemas['Health'] | null} health @param {Schemas['Overview']} perf @param {Schemas['IoBody'] | null} io */
     update: (health, perf, io) => figures.update(runtimeFigures(health, perf, io)),
-    start: () => charts.forEach((chart) => chart.start()),
+    /** @param {number | undefined} uptimeS of the server */
+    start: (uptimeS) => charts.forEach((chart) => chart.start(uptimeS)),
     stop: () => charts.forEach((chart) => chart.stop()),
   };
 }

@@ -50,7 +50,8 @@ export function sqliteSection() {
       figures.update(sqliteFigures(sqlite, counted));
       section.setNote(sqlite.reason ?? null, 'warn');
     },
-    start: () => charts.forEach((chart) => chart.start()),
+    /** @param {number | undefined} uptimeS of the server */
+    start: (uptimeS) => charts.forEach((chart) => chart.start(uptimeS)),
     stop: () => charts.forEach((chart) => chart.stop()),
   };
 }
