@@ -77,7 +77,7 @@ licences:         ## licences, duplicate and banned crates (needs cargo-deny)
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check licenses bans sources; \
 	else echo "cargo-deny is not installed: make deps"; fi
 
-dist:             ## release archive, Debian package, bill of materials, checksums in target/dist
+dist: pages      ## release archive, Debian package, bill of materials, checksums in target/dist
 	scripts/make-dist.sh
 
 deps:             ## what the tests need beyond the Rust toolchain (Debian; as root)
