@@ -34,7 +34,7 @@ async fn files_of_the_pages_are_kept_for_good_under_the_name_of_their_version() 
     let Some(api) = Api::over_fixture() else { return };
     let shell = api.get("/").await;
     let shell = shell.text();
-    let files = files_of(&shell);
+    let files = files_of(shell);
     assert!(files.len() > 5, "{shell}");
     for file in files {
         let answer = api.get(file).await;
