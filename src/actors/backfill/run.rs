@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::jobs::JobRun;
 use crate::clock;
@@ -154,7 +155,7 @@ pub struct IngestWait {
 }
 
 /// One migration as it stands at this moment; what the books cannot say.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveRun {
     /// Its name.
