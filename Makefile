@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 CARGO ?= cargo
 
-.PHONY: build run test check fmt lint doc snap bench bench-backfill deps licences clean
+.PHONY: build run test check fmt lint doc snap bench bench-analytics bench-backfill dist deps licences clean
 
 build:            ## release build
 	$(CARGO) build --release --locked
@@ -35,12 +35,18 @@ snap:             ## accept changed snapshots after reading them
 bench:            ## figures of docs/benchmarks.md
 	$(CARGO) bench --locked
 
+bench-analytics:  ## what analytics cost (CORESCOPE_BENCH_DB: a seeded database)
+	$(CARGO) bench --locked --bench analytics
+
 bench-backfill:   ## what anybody feels of a migration (CORESCOPE_BENCH_DB: a seeded database)
 	$(CARGO) bench --locked --bench backfill
 
 licences:         ## licences, duplicate and banned crates (needs cargo-deny)
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check licenses bans sources; \
 	else echo "cargo-deny is not installed: make deps"; fi
+
+dist:             ## release archive, Debian package, bill of materials, checksums in target/dist
+	scripts/make-dist.sh
 
 deps:             ## what the tests need beyond the Rust toolchain (Debian; as root)
 	scripts/install-test-dependencies.sh

@@ -8,6 +8,7 @@
 pub mod backfill;
 pub mod cache;
 pub mod delivery;
+pub mod digests;
 pub mod intake;
 pub mod io_sampler;
 pub mod lifeline;
@@ -31,6 +32,7 @@ use actix::{Actor, Arbiter};
 use tokio::time::timeout;
 
 use self::backfill::{Backfill, Begin, Conductor, LiveRuns, Quiesce, Signals};
+use self::digests::Digests;
 use self::intake::{Door, Drain, Intake};
 use self::lifeline::Lifelines;
 use self::line::{AskError, Line};
@@ -149,6 +151,7 @@ impl Actors {
             clock: clock.clone(),
         };
         let conductor = Conductor::new(stored, &migrations.config, clock.clone());
+        Digests::keep(writer.clone(), Arc::clone(&gauge), clock.clone(), digests::EVERY);
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 

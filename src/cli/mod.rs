@@ -3,6 +3,7 @@
 pub mod check;
 pub mod decode;
 pub mod healthcheck;
+pub mod manual;
 pub mod migrate;
 pub mod replay;
 pub mod seed;
@@ -11,7 +12,7 @@ pub mod simulate;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::telemetry::{self, LogFormat};
 
@@ -47,6 +48,10 @@ enum Command {
     Check(check::CheckArgs),
     /// Ask a running process whether it is well.
     Healthcheck(healthcheck::HealthcheckArgs),
+    /// Write completions for a shell to standard output.
+    Completions(manual::CompletionsArgs),
+    /// Write the manual as man pages.
+    Manual(manual::ManualArgs),
 }
 
 /// Parses the command line and does what it says. Errors are one line on standard error; the exit
@@ -63,6 +68,11 @@ pub fn run() -> ExitCode {
         Command::Migrate(args) => migrate::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Healthcheck(args) => healthcheck::run(&args),
+        Command::Completions(args) => {
+            manual::write_completions(&args, Cli::command());
+            Ok(())
+        }
+        Command::Manual(args) => manual::write_manual(&args, Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 
+use super::analytics;
 use super::error::{DbError, Doing};
 use super::lock::lock_path;
 use super::open::{OpenOptions, open};
@@ -192,6 +193,7 @@ impl BulkWriter {
             conn.execute_batch(&format!("DROP INDEX IF EXISTS {}", index.name)).doing(ACTION)?;
         }
         if era == Era::PreBackfill {
+            analytics::uninstall(conn)?;
             conn.execute_batch(
                 "DELETE FROM _migrations; DELETE FROM _async_migrations; \
                  DROP TABLE _migration_runs; DROP TABLE _migration_states; \

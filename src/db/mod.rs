@@ -7,6 +7,7 @@
 //!
 //! Nothing here knows of HTTP or actors.
 
+pub mod analytics;
 pub mod bulk;
 pub mod checkpoint;
 pub mod counters;

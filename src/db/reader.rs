@@ -99,6 +99,11 @@ impl Reader {
         list_migrations(&self.connection, now_s)
     }
 
+    /// The connection, for queries that the writer runs too.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Prepares a statement, or takes it from those that were prepared before.
     pub(super) fn statement(&self, sql: &str) -> Result<CachedStatement<'_>, DbError> {
         self.connection.prepare_cached(sql).doing("prepare a query")

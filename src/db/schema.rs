@@ -67,7 +67,8 @@ const NODE_COLUMNS: &[(&str, &str)] = &[
 ];
 
 /// Every table. Those that begin with `_migration_` are our own, beside `_async_migrations`: where
-/// a migration stands, how it came there, and rows that it could not change.
+/// a migration stands, how it came there, and rows that it could not change. So are those of
+/// analytics: digests of packets, which of them are stale, and which rows they know.
 pub const TABLES: &[Table] = &[
     Table { name: "nodes", columns: NODE_COLUMNS, constraint: "" },
     Table { name: "inactive_nodes", columns: NODE_COLUMNS, constraint: "" },
@@ -261,6 +262,33 @@ pub const TABLES: &[Table] = &[
             ("at_ms", "INTEGER NOT NULL"),
         ],
         constraint: "PRIMARY KEY (name, row_key)",
+    },
+    Table {
+        name: "_analytics_blocks",
+        columns: &[
+            ("block", "INTEGER PRIMARY KEY"),
+            ("first_seen_min_ms", "INTEGER"),
+            ("first_seen_max_ms", "INTEGER"),
+            ("heard_min_s", "INTEGER"),
+            ("heard_max_s", "INTEGER"),
+            ("packets", "BLOB"),
+            ("receptions", "BLOB"),
+        ],
+        constraint: "",
+    },
+    Table {
+        name: "_analytics_stale",
+        columns: &[("block", "INTEGER PRIMARY KEY")],
+        constraint: "",
+    },
+    Table {
+        name: "_analytics_reach",
+        columns: &[
+            ("id", "INTEGER PRIMARY KEY"),
+            ("transmission_id", "INTEGER NOT NULL DEFAULT 0"),
+            ("observation_id", "INTEGER NOT NULL DEFAULT 0"),
+        ],
+        constraint: "",
     },
 ];
 

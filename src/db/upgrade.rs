@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
+use super::analytics;
 use super::error::{DbError, Doing};
 use super::migrations;
 use super::open::{OpenOptions, OpenReport};
@@ -24,6 +25,7 @@ pub(super) fn upgrade(conn: &mut Connection, options: &OpenOptions) -> Result<Op
         complete_table(&tx, table, &mut report)?;
     }
     create_view(&tx)?;
+    analytics::install(&tx)?;
     create_free_indexes(&tx)?;
     record_markers(&tx)?;
     report.pending = migrations::register(&tx, options)?;

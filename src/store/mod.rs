@@ -6,6 +6,7 @@
 //! publishes immutable [`Snapshot`]s. A record is always whole: putting it again replaces it, so
 //! what is loaded, what arrives and what is repeated come in by the same door.
 
+pub mod analytics;
 mod record;
 
 use std::collections::BTreeMap;

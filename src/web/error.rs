@@ -20,6 +20,8 @@ pub struct ApiError {
     /// For the client; without internals where the status is 5xx.
     text: String,
     retry_after_s: Option<u32>,
+    /// Whether the body repeats when to come again (contract §1.6).
+    is_warming_up: bool,
     allow: Option<&'static str>,
     /// For the log.
     cause: Option<Arc<dyn Error + Send + Sync>>,
@@ -27,7 +29,14 @@ pub struct ApiError {
 
 impl ApiError {
     fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, text: text.into(), retry_after_s: None, allow: None, cause: None }
+        Self {
+            status,
+            text: text.into(),
+            retry_after_s: None,
+            is_warming_up: false,
+            allow: None,
+            cause: None,
+        }
     }
 
     /// 400: what was sent is wrong; `text` says how.
@@ -87,9 +96,21 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     }
 
+    /// 413, for figures.
+    pub fn analytics_too_large(bytes_max: usize) -> Self {
+        let text = format!("the answer would have more than {bytes_max} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    }
+
     /// 503 for a moment: the client should come again.
     pub fn busy(text: impl Into<String>) -> Self {
         Self { retry_after_s: Some(1), ..Self::unavailable(text) }
+    }
+
+    /// 503 while analytics are not ready (contract §1.6).
+    pub fn warming_up() -> Self {
+        let text = "analytics warming up";
+        Self { retry_after_s: Some(5), is_warming_up: true, ..Self::unavailable(text) }
     }
 
     /// 503 until something changes.
@@ -167,8 +188,10 @@ impl ResponseError for ApiError {
         if let Some(methods) = self.allow {
             response.insert_header((ALLOW, methods));
         }
-        response
-            .content_type("application/json")
-            .body(json::bytes(&serde_json::json!({ "error": self.text })))
+        let mut body = serde_json::json!({ "error": self.text });
+        if self.is_warming_up {
+            body["retry_after_s"] = self.retry_after_s.into();
+        }
+        response.content_type("application/json").body(json::bytes(&body))
     }
 }

@@ -1,6 +1,9 @@
 //! The HTTP and WebSocket API (contract: `spec/http-contract.md`). The whole URL table is
 //! [`table`]; what every answer has is in [`transport`].
 
+pub mod analytics;
+mod analytics_kept;
+mod analytics_query;
 pub mod assets;
 pub mod auth;
 pub mod cors;
@@ -59,6 +62,8 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/packets/observations", packets::observations),
         get("/api/packets/{id}", packets::detail),
         post("/api/decode", packet_post::decode_only),
+        get("/api/analytics/hash-sizes", analytics::hash_sizes),
+        get("/api/analytics/rf", analytics::rf),
         get("/api/perf", perf::overview),
         get("/api/perf/io", perf::io),
         get("/api/perf/sqlite", perf::sqlite),

@@ -6,7 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
-use super::{health, metrics, migrations, packet_post, packets, perf, stats};
+use super::{analytics, health, metrics, migrations, packet_post, packets, perf, stats};
 
 /// Every error.
 #[derive(Serialize, ToSchema)]
@@ -29,6 +29,8 @@ pub struct ErrorBody {
         packets::observations,
         packet_post::post,
         packet_post::decode_only,
+        analytics::hash_sizes,
+        analytics::rf,
         perf::io,
         perf::history,
         perf::write_sources,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 
+use super::analytics;
+use super::analytics_kept::KeptBodies;
 use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
@@ -89,12 +91,16 @@ pub struct AppState {
     counts: Fresh<Arc<Counted>>,
     migrations: Fresh<Arc<Vec<MigrationStatus>>>,
     pub(super) healthz_body: Fresh<JsonBody>,
+    pub(super) hash_sizes_kept: KeptBodies,
+    pub(super) rf_kept: KeptBodies,
     backfill: OnceLock<BackfillDoor>,
 }
 
 impl AppState {
     /// Makes the state of a process that has not opened its database yet.
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
+        let [hash_sizes_kept, rf_kept] =
+            ["hashSizes", "rf"].map(|name| analytics::kept(&config, name, &clock));
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             requests: RequestStats::new(clock.clone(), super::templates()),
@@ -105,6 +111,8 @@ impl AppState {
             counts: Fresh::new(COUNTS_TTL, clock.clone()),
             migrations: Fresh::new(HEALTH_TTL, clock.clone()),
             healthz_body: Fresh::new(HEALTH_TTL, clock.clone()),
+            hash_sizes_kept,
+            rf_kept,
             backfill: OnceLock::new(),
             clock,
         }
@@ -193,7 +201,9 @@ impl AppState {
     /// Answers that were kept, and hits and misses on them.
     pub fn cache_counts(&self) -> (u64, u64, u64) {
         let (hits, misses) = self.counts.hits_and_misses();
-        (u64::from(self.counts.last().is_some()), hits, misses)
+        let counts = (u64::from(self.counts.last().is_some()), hits, misses);
+        let analytics = [self.hash_sizes_kept.counts(), self.rf_kept.counts()];
+        analytics.iter().fold(counts, |sum, more| (sum.0 + more.0, sum.1 + more.1, sum.2 + more.2))
     }
 }
 

@@ -233,7 +233,7 @@ async fn charts_get_an_hour_of_the_sampler_and_of_the_database() {
         watched.pass(4_096).await;
     }
     let pages = ask(&watched, "metric=databasePages&seconds=2").await;
-    assert_eq!(pages["values"], json!([202, 202]));
+    assert_eq!(pages["values"], json!([205, 205]));
     let written = ask(&watched, "metric=writer.writeBytesPerSec&seconds=99999").await;
     assert_eq!(written["values"], json!([null, 2_048, 2_048]));
     assert_eq!(ask(&watched, "metric=anomalies&seconds=-5").await["values"], json!([0]));

@@ -108,3 +108,32 @@ fn healthcheck_tells_by_its_exit_code() {
     assert_eq!(process.stop(), Some(0));
     assert_eq!(ask(), Some(1));
 }
+
+#[test]
+fn completions_and_manual_follow_the_command_line() {
+    let help = out(&corescope(&["help"]).output().unwrap());
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .take_while(|word| *word != "help")
+        .collect();
+    assert!(commands.contains(&"serve") && commands.contains(&"manual"), "{help}");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = out(&corescope(&["completions", shell]).output().unwrap());
+        for command in &commands {
+            assert!(script.contains(command), "{shell} does not complete {command}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pages = folder.path().join("man");
+    let output = corescope(&["manual", "--dir"]).arg(&pages).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for command in &commands {
+        let page = std::fs::read_to_string(pages.join(format!("corescope-{command}.1"))).unwrap();
+        assert!(page.contains(".SH SYNOPSIS"), "{page}");
+    }
+    let main = out(&corescope(&["manual"]).output().unwrap());
+    assert!(main.contains("MeshCore"), "{main}");
+}

@@ -1,6 +1,7 @@
 //! The one integration crate, a module per topic.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+mod analytics;
 mod api_lists;
 mod api_packet_detail;
 mod api_packets;

@@ -314,7 +314,12 @@ fn a_run_that_the_original_left_unfinished_is_done_and_its_columns_are_completed
     );
     assert_eq!(
         database.writer.pending_migrations().unwrap(),
-        ["tx_last_seen_backfill_v1", "backfill_from_pubkey_v1", "nodes_lower_case_keys_v1"]
+        [
+            "tx_last_seen_backfill_v1",
+            "analytics_blocks_v1",
+            "backfill_from_pubkey_v1",
+            "nodes_lower_case_keys_v1",
+        ]
     );
     finish_all(&mut database.writer, 10);
     assert_eq!(one::<i64>(&read(&path), "SELECT last_seen FROM transmissions"), 77);

@@ -2,6 +2,7 @@
 //! migrations need, walks before the indexes that they would otherwise keep up to date.
 
 use super::{Applies, KeyRange, Migration, Walk, nodes, observations, transmissions};
+use crate::db::analytics;
 use crate::db::error::DbError;
 use crate::db::schema::DEDUP_INDEX;
 
@@ -40,6 +41,16 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         walk: walk("observations", observations::fill_paths),
         ..recorded("backfill_path_json_from_raw_hex_v1")
+    },
+    // After what changes paths and makes digests stale, before what does not.
+    Migration {
+        walk: Some(Walk {
+            table: "transmissions",
+            key: "id",
+            only: "",
+            apply: analytics::build_blocks,
+        }),
+        ..unrecorded(analytics::MIGRATION)
     },
     Migration {
         walk: Some(Walk {
