@@ -3,19 +3,50 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := build
 CARGO ?= cargo
 
-.PHONY: build run test check fmt lint doc snap bench bench-analytics bench-backfill dist deps licences clean
+NODE := $(shell command -v node)
+NPM_RUN := cd web && npm run --silent
 
-build:            ## release build
+.PHONY: pages check-pages test-pages types screenshots build run test check fmt lint doc snap bench bench-analytics bench-backfill dist deps licences clean
+
+build: pages      ## release build, charts included
 	$(CARGO) build --release --locked
 
 run: build        ## a simulated live mesh on http://127.0.0.1:3000, nothing else needed
 	./target/release/corescope serve --demo --bind 127.0.0.1:3000
 
-test:             ## all tests
+test: test-pages  ## all tests
 	$(CARGO) test --locked --all-targets
 	$(CARGO) test --locked --doc
 
 check: fmt-check lint doc test licences  ## all that CI runs
+
+# The pages need Node only for charts (uPlot, from npm) and for their tests. Without Node all else
+# works: tables stand where charts would be, and the pages' tests are skipped (never in CI).
+ifdef NODE
+pages: web/vendor/uplot.js ## what the pages take from npm
+
+web/vendor/uplot.js: web/package-lock.json web/scripts/vendor.js
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	$(NPM_RUN) vendor
+
+check-pages: pages ## types of the pages, and whether the API's are the current ones
+	$(NPM_RUN) types -- --check
+	$(NPM_RUN) check
+
+types: pages      ## generate the API's types for the pages (after make snap)
+	$(NPM_RUN) types
+
+test-pages: pages ## the pages: pure parts, then a real browser against a real server
+	$(NPM_RUN) test
+	$(CARGO) build --locked
+	$(NPM_RUN) e2e
+
+screenshots: build ## docs/screenshots
+	$(NPM_RUN) screenshots
+else
+pages check-pages types test-pages screenshots:
+	@echo "$@: skipped, there is no node"; test "$$CI" != true
+endif
 
 fmt:              ## format
 	$(CARGO) fmt
@@ -23,7 +54,7 @@ fmt:              ## format
 fmt-check:
 	$(CARGO) fmt --check
 
-lint:             ## clippy, warnings denied
+lint: check-pages ## clippy and tsc, warnings denied
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 doc:              ## rustdoc, warnings denied

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond the Rust toolchain: a real MQTT broker, the openssl command
-# (throw-away certificates) and promtool. Debian and Ubuntu, as root.
+# (throw-away certificates), promtool, and Node with Chromium for the pages. Debian and Ubuntu, as root.
 set -euo pipefail
 missing=()
-for program in mosquitto openssl cc promtool; do
+for program in mosquitto openssl cc promtool node npm chromium; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || missing+=("$program")
 done
 if [ ${#missing[@]} -gt 0 ]; then
@@ -11,7 +11,9 @@ if [ ${#missing[@]} -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get update -qq
   packages=("${missing[@]/#cc/gcc}")
-  apt-get install -y -qq --no-install-recommends "${packages[@]/#promtool/prometheus}"
+  packages=("${packages[@]/#promtool/prometheus}")
+  packages=("${packages[@]/%node/nodejs}")
+  apt-get install -y -qq --no-install-recommends "${packages[@]}"
 fi
 # The broker of the tests is started by the tests; system services are not wanted.
 if command -v systemctl >/dev/null; then

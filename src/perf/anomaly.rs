@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::baseline::{Baselines, Deviation, Reading};
 use super::thresholds::{self, Counters, RateHistory};
 
 /// Which rule has found something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
     /// A fixed limit of the contract.
@@ -21,7 +22,7 @@ pub enum Rule {
 }
 
 /// Something that is not normal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Anomaly {
     /// What has found it.

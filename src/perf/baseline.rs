@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use self::file::{BaselineError, load, save};
 use self::series::{Series, Verdict};
@@ -61,7 +62,7 @@ pub struct Reading {
 }
 
 /// Something that is not normal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Deviation {
     /// The series.

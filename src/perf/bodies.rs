@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::ingestor::{Freshness, IngestorStats, Look, Origin};
 use super::io::{Component, IoRates, IoSample};
@@ -25,7 +26,7 @@ pub struct Stats<'a> {
 }
 
 /// How the stats of ingest stand; with a reason unless they are fresh.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct IngestorStatus {
     /// `fresh`, `stale`, `missing` or `unreadable`.
     pub state: &'static str,
@@ -92,9 +93,10 @@ impl<'a> Stats<'a> {
     }
 }
 
-#[derive(Serialize)]
+/// The body of `/api/perf/io`; `null` where something is not known.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct IoBody {
+pub struct IoBody {
     read_bytes_per_sec: Option<f64>,
     write_bytes_per_sec: Option<f64>,
     cancelled_write_bytes_per_sec: Option<f64>,
@@ -113,16 +115,18 @@ struct IoBody {
     missing: BTreeMap<&'static str, String>,
 }
 
-#[derive(Serialize)]
+/// What ingest reads and writes.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct IngestorIo {
+pub struct IngestorIo {
     #[serde(flatten)]
     rates: IoRates,
     sampled_at: String,
 }
 
-#[derive(Serialize)]
-struct Components {
+/// By component; `null` where no such thread runs or it cannot be read.
+#[derive(Serialize, ToSchema)]
+pub struct Components {
     writer: Option<IoRates>,
     readers: Option<IoRates>,
     checkpointer: Option<IoRates>,
@@ -132,7 +136,7 @@ struct Components {
 
 /// Returns the body of `/api/perf/io`. `own` is the latest sample of this process, or why there is
 /// none.
-pub fn io(own: Signal<&IoSample>, stats: &Stats<'_>) -> impl Serialize + use<> {
+pub fn io(own: Signal<&IoSample>, stats: &Stats<'_>) -> IoBody {
     let mut missing = BTreeMap::new();
     let rates = show(&mut missing, "rates", own.and_then(|own| own.process));
     let mut component = |component: Component, key| {
@@ -177,8 +181,9 @@ fn show<T>(
     signal.map_err(|reason| missing.insert(key, reason.to_string())).ok()
 }
 
-#[derive(Serialize)]
-struct WriteSourcesBody {
+/// The body of `/api/perf/write-sources`.
+#[derive(Serialize, ToSchema)]
+pub struct WriteSourcesBody {
     #[serde(rename = "ingestorStatus")]
     ingestor_status: IngestorStatus,
     #[serde(rename = "sampleAt")]
@@ -194,7 +199,7 @@ struct WriteSourcesBody {
 
 /// Returns the body of `/api/perf/write-sources`. Figures that are no longer fresh are shown with
 /// their time, and the status says so.
-pub fn write_sources(stats: &Stats<'_>, ledger: Option<LedgerSnapshot>) -> impl Serialize + use<> {
+pub fn write_sources(stats: &Stats<'_>, ledger: Option<LedgerSnapshot>) -> WriteSourcesBody {
     let ledger_reason = ledger.is_none().then_some("this process does not write");
     match decode(stats) {
         Ok(Some(file)) => WriteSourcesBody {
@@ -216,9 +221,10 @@ pub fn write_sources(stats: &Stats<'_>, ledger: Option<LedgerSnapshot>) -> impl 
     }
 }
 
-#[derive(Serialize)]
+/// The body of `/api/mqtt/status`.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct MqttStatusBody {
+pub struct MqttStatusBody {
     sources: Vec<SourceRow>,
     sample_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,7 +235,7 @@ struct MqttStatusBody {
 }
 
 /// Returns the body of `/api/mqtt/status`, passwords masked.
-pub fn mqtt_status(stats: &Stats<'_>) -> impl Serialize + use<> {
+pub fn mqtt_status(stats: &Stats<'_>) -> MqttStatusBody {
     let (mut file, status) = match decode(stats) {
         Ok(file) => (file.unwrap_or_default(), stats.status()),
         Err(status) => (StatsFile::default(), status),

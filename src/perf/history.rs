@@ -1,6 +1,7 @@
 //! The last hour of a set of series, by column, for charts.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// One sample a second for an hour.
 pub const SAMPLES_MAX: usize = 3_600;
@@ -22,7 +23,7 @@ struct Time {
 }
 
 /// A series as a chart wants it: two arrays of one length, oldest first.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Series {
     /// Its name.
@@ -31,6 +32,37 @@ pub struct Series {
     pub at_ms: Vec<i64>,
     /// `null` where there was no value.
     pub values: Vec<Option<f64>>,
+}
+
+impl Series {
+    /// One value for all samples of `step_s` seconds: their mean, at the first one's time. Four
+    /// digits are left of it, which is more than a chart shows.
+    pub fn every(self, step_s: u32) -> Self {
+        if step_s <= 1 {
+            return self;
+        }
+        let step_ms = i64::from(step_s) * 1_000;
+        let samples: Vec<(i64, Option<f64>)> = self.at_ms.into_iter().zip(self.values).collect();
+        let steps = samples.chunk_by(|a, b| a.0.div_euclid(step_ms) == b.0.div_euclid(step_ms));
+        let (at_ms, values) = steps.map(|step| (step[0].0, mean(step))).unzip();
+        Self { metric: self.metric, at_ms, values }
+    }
+}
+
+/// `None` if no sample had a value.
+fn mean(samples: &[(i64, Option<f64>)]) -> Option<f64> {
+    let known = || samples.iter().filter_map(|(_, value)| *value);
+    let count = known().count();
+    (count > 0).then(|| four_digits(known().sum::<f64>() / count as f64))
+}
+
+fn four_digits(value: f64) -> f64 {
+    if value == 0.0 || !value.is_finite() {
+        return value;
+    }
+    let digits = 3 - value.abs().log10().floor() as i32;
+    let unit = 10f64.powi(digits.clamp(0, 6));
+    (value * unit).round() / unit
 }
 
 impl History {
@@ -117,6 +149,20 @@ mod tests {
         assert_eq!(last.values, [Some(3_697.0), Some(3_698.0), Some(3_699.0)]);
         assert_eq!(history.series("b", 2).unwrap().values, [None, None], "no value became one");
         assert_eq!(history.series("c", 2), None);
+    }
+
+    #[test]
+    fn a_step_is_the_mean_of_its_samples_and_unknown_only_if_all_are() {
+        let mut history = History::new(vec!["a".to_owned()]);
+        let samples = [Some(1.0), Some(2.0), None, Some(12_345.678), None, None, Some(0.12345)];
+        for (second, value) in samples.into_iter().enumerate() {
+            history.push(at(second as u64), [value]);
+        }
+        let whole = history.series("a", 60).unwrap();
+        assert_eq!(whole.clone().every(1), whole);
+        let steps = whole.every(2);
+        assert_eq!(steps.values, [Some(1.5), Some(12_346.0), None, Some(0.1235)]);
+        assert_eq!(steps.at_ms, [0, 2, 4, 6].map(|second| at(second).unix_ms));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ingestor::FRESH_MS;
 use super::proc::{IoCounters, Pressure, Reading, ThreadReading};
@@ -18,7 +19,7 @@ use super::signal::{NoValue, Signal};
 const INTERVAL_MIN: Duration = Duration::from_millis(1);
 
 /// What is done in a second. Names are the original's (contract §2.6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct IoRates {
     /// Bytes fetched from storage.

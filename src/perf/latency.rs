@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use histogram::{AtomicHistogram32, Config, Histogram32};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// A value is known to 1 / 2^6.
 const GROUPING_POWER: u8 = 6;
@@ -33,7 +34,7 @@ pub struct Latency {
 }
 
 /// What a distribution looks like. Milliseconds; 0 where nothing was recorded (`count` says so).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LatencySummary {
     /// Values recorded since the start.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use procfs::process::{Io, StatM};
 use procfs::{FromBufRead, FromRead, IoPressure};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::signal::{NoValue, Signal};
 
@@ -51,7 +52,7 @@ pub struct ThreadReading {
 }
 
 /// How much of the time tasks of the whole machine waited for a disk.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Pressure {
     /// At least one task waited.
     pub some: PressureShare,
@@ -60,7 +61,7 @@ pub struct Pressure {
 }
 
 /// Per cent of the last seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct PressureShare {
     /// Of 10 s.
     pub avg10: f32,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::thresholds::MIB;
 
@@ -18,7 +19,7 @@ const NO_WRITER: &str = "this process does not write";
 const NOT_READ: &str = "the database could not be read";
 
 /// A value, or why there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Known<T> {
     /// `null` if it is not known.
     pub value: Option<T>,
@@ -89,7 +90,7 @@ pub struct FileSample {
 }
 
 /// The body of `/api/perf/sqlite`: six names of the contract (§2.7), then ours.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SqlitePerf {
     /// Size of the WAL file in MiB; `null` if it cannot be read.

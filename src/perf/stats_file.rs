@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use look::{FILE_BYTES_MAX, LookError, Looked, Watcher};
 pub use publish::{PublishError, publish};
@@ -88,7 +89,7 @@ pub struct ProcIo {
 }
 
 /// Waits for the writer and holds of it, in milliseconds (spec §4.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct ComponentPerf {
     /// Holds.
@@ -124,8 +125,9 @@ pub struct SourceLiveness {
 }
 
 /// One broker (spec §3.6). Times are Unix seconds, 0 is never.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all = "camelCase")]
+#[schema(as = MqttSource)]
 pub struct SourceRow {
     /// Its tag.
     pub name: String,
@@ -156,7 +158,7 @@ pub struct SourceRow {
 }
 
 /// What became of a source's messages (decisions 1 to 4): nothing is lost unseen.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, rename_all = "camelCase")]
 pub struct SourceIngest {
     /// What the watchdog makes of it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::anomaly::{Anomaly, AnomalyWatch, Levels, Tick};
 use super::baseline::{self, Baselines, Direction, Reading, TICK};
@@ -192,9 +193,10 @@ fn counters_of(look: &Look, now_ms: i64) -> Option<Counters> {
     StatsFile::decode(&stats.text).ok().map(|file| file.sources())
 }
 
-#[derive(Serialize)]
+/// The body of `/api/perf/anomalies`.
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-struct AnomaliesBody<'v> {
+pub struct AnomaliesBody<'v> {
     /// When the process was judged last; `null` if it has not been yet.
     judged_at: Option<String>,
     /// How often it is.
@@ -206,7 +208,7 @@ struct AnomaliesBody<'v> {
 }
 
 /// Returns the body of `/api/perf/anomalies`.
-pub fn anomalies_body(vitals: Option<&Vitals>, now: Duration) -> impl Serialize + '_ {
+pub fn anomalies_body(vitals: Option<&Vitals>, now: Duration) -> AnomaliesBody<'_> {
     let judgement = vitals.and_then(|vitals| vitals.judgement.as_ref());
     let is_old = vitals.is_some_and(|vitals| !vitals.is_fresh(now));
     AnomaliesBody {

@@ -1,4 +1,6 @@
-//! Everything that is no API: the pages in `--public`, or the start page where there are none.
+//! Everything that is no API: the pages in `--public`, or those that are built in.
+
+mod embedded;
 
 use std::path::{Component, Path, PathBuf};
 
@@ -12,13 +14,12 @@ use super::live;
 use super::state::State;
 use super::transport::{is_api, is_read};
 
-const START_PAGE: &str = include_str!("../../web/start.html");
-const START_SCRIPT: &str = include_str!("../../web/start.js");
-const START_STYLE: &str = include_str!("../../web/start.css");
-
-/// Scripts and styles of our own only: a packet's text can never become one.
+/// Scripts and styles of our own only, and no text that becomes markup: a packet's text can never
+/// become code.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                      connect-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'";
+                      connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'; require-trusted-types-for 'script'; \
+                      trusted-types 'none'";
 
 const NEVER_KEPT: &str = "no-cache, no-store, must-revalidate";
 
@@ -63,7 +64,7 @@ pub async fn fallback(
     }
     match &state.pages {
         Pages { folder: Some(folder), index } => public(&request, folder, &decoded, index).await,
-        Pages { folder: None, .. } => start_page(&decoded),
+        Pages { folder: None, .. } => embedded::answer(&request, &decoded),
     }
 }
 
@@ -109,23 +110,10 @@ async fn open_file(folder: &Path, path: &str) -> Option<NamedFile> {
     web::block(open).await.ok().flatten()
 }
 
-fn start_page(path: &str) -> Result<HttpResponse, ApiError> {
-    let (content_type, text) = match path {
-        "/" | "/index.html" => return Ok(html(START_PAGE.to_owned())),
-        "/assets/start.js" => ("text/javascript; charset=utf-8", START_SCRIPT),
-        "/assets/start.css" => ("text/css; charset=utf-8", START_STYLE),
-        _ => return Err(ApiError::not_found()),
-    };
-    Ok(HttpResponse::Ok()
-        .content_type(content_type)
-        .insert_header((CACHE_CONTROL, NEVER_KEPT))
-        .body(text))
-}
-
 /// Answers with a page of ours.
 pub fn html(text: String) -> HttpResponse {
     HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
+        .content_type(embedded::HTML)
         .insert_header((CACHE_CONTROL, NEVER_KEPT))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .body(text)

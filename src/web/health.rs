@@ -174,7 +174,7 @@ fn perf(state: &AppState) -> Perf {
 #[derive(Serialize, ToSchema)]
 pub struct Healthz {
     /// By name.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<MigrationView>)]
     async_migrations: Vec<MigrationView>,
     /// Only when the list could not be read; `async_migrations_running` is then true.
     #[serde(skip_serializing_if = "Option::is_none")]

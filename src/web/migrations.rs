@@ -15,7 +15,7 @@ use super::state::{AppState, State};
 use crate::actors::BackfillDoor;
 use crate::actors::backfill::{CommandError, DryRunOf, LiveRun, Retune, Steer};
 use crate::actors::line::AskError;
-use crate::db::migrations::MigrationStatus;
+use crate::db::migrations::{DryRun, MigrationStatus};
 use crate::perf::backfill::knobs::{LASTS_DEFAULT, Setting};
 use crate::perf::backfill::{Command, Eta};
 
@@ -26,8 +26,8 @@ const TEXT_CHARS_MAX: usize = 80;
 const COMMANDS: &str = "use pause, resume, cancel, retry, approve, dry-run or tune";
 
 /// One migration: what the books say, and what is going on where it is not at its end.
-#[derive(Serialize)]
-pub(super) struct MigrationView {
+#[derive(Serialize, ToSchema)]
+pub struct MigrationView {
     #[serde(flatten)]
     pub(super) status: MigrationStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,7 +102,7 @@ fn view_of(mut status: MigrationStatus, live: &[LiveRun]) -> MigrationView {
     path = "/api/perf/async-migrations",
     tag = "perf",
     responses(
-        (status = 200, description = "all migrations", body = Vec<Object>),
+        (status = 200, description = "all migrations", body = Vec<MigrationView>),
         (status = 500, description = "the books cannot be read", body = ErrorBody),
         (status = 503, description = "starting or busy", body = ErrorBody),
     )
@@ -160,7 +160,7 @@ pub async fn steer(
     tag = "perf",
     params(("name" = String, Path, description = "the migration")),
     responses(
-        (status = 200, description = "a prediction; nothing was changed", body = Object),
+        (status = 200, description = "a prediction; nothing was changed", body = DryRun),
         (status = 401, description = "no key", body = ErrorBody),
         (status = 404, description = "no such migration", body = ErrorBody),
         (status = 503, description = "this process does not write", body = ErrorBody),
@@ -181,7 +181,7 @@ pub async fn dry_run(_: Keyed, state: State, name: Path<String>) -> Result<JsonB
     params(("name" = String, Path, description = "the migration")),
     request_body(content = Object, description = "knobs; without any they are only told"),
     responses(
-        (status = 200, description = "how they stand now", body = Object),
+        (status = 200, description = "how they stand now", body = LiveRun),
         (status = 400, description = "no such knob, or out of its range", body = ErrorBody),
         (status = 401, description = "no key", body = ErrorBody),
         (status = 404, description = "no such migration", body = ErrorBody),

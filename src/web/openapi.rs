@@ -96,8 +96,10 @@ fn page() -> String {
         }
     }
     format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>CoreScope API</title>\n\
-         <link rel=stylesheet href=/assets/start.css>\n<h1>CoreScope API</h1>\n\
+        "<!doctype html><html lang=en><meta charset=utf-8>\n\
+         <meta name=viewport content=\"width=device-width, initial-scale=1\">\n\
+         <title>CoreScope API</title>\n\
+         <link rel=stylesheet href=/assets/styles/base.css>\n<h1>CoreScope API</h1>\n\
          <p>The whole description: <a href=/api/spec>/api/spec</a> (OpenAPI)\n\
          <table><tr><th>Method<th>Path<th>What\n{rows}</table>\n"
     )

@@ -23,8 +23,10 @@ use crate::actors::line::AskError;
 use crate::actors::perf::PerfLines;
 use crate::actors::vitals::PeekVitalsHistory;
 use crate::db::migrations::MigrationStatus;
-use crate::perf::history::SAMPLES_MAX;
-use crate::perf::vitals::{self, SERIES, Vitals};
+use crate::perf::bodies::{IoBody, MqttStatusBody, WriteSourcesBody};
+use crate::perf::history::{SAMPLES_MAX, Series};
+use crate::perf::sqlite::SqlitePerf;
+use crate::perf::vitals::{self, AnomaliesBody, SERIES, Vitals};
 
 /// What a chart shows unless it asks for something else.
 const HISTORY_S: i64 = 300;
@@ -104,7 +106,7 @@ pub async fn reset(_: Keyed, state: State) -> JsonBody {
     get,
     path = "/api/perf/sqlite",
     tag = "perf",
-    responses((status = 200, description = "null with a reason where unknown", body = Object))
+    responses((status = 200, description = "null with a reason where unknown", body = SqlitePerf))
 )]
 pub async fn sqlite(state: State) -> JsonBody {
     let latest = latest_vitals(&state);
@@ -116,7 +118,7 @@ pub async fn sqlite(state: State) -> JsonBody {
     get,
     path = "/api/perf/anomalies",
     tag = "perf",
-    responses((status = 200, description = "empty when all is normal", body = Object))
+    responses((status = 200, description = "empty when all is normal", body = AnomaliesBody<'_>))
 )]
 pub async fn anomalies(state: State) -> JsonBody {
     let latest = latest_vitals(&state);
@@ -133,7 +135,7 @@ fn latest_vitals(state: &AppState) -> Option<Arc<Vitals>> {
     path = "/api/perf/io",
     tag = "perf",
     responses(
-        (status = 200, description = "rates; null with a reason where unknown", body = Object),
+        (status = 200, description = "rates; null with a reason where unknown", body = IoBody),
         (status = 503, description = "starting or busy", body = ErrorBody),
     )
 )]
@@ -147,7 +149,7 @@ pub async fn io(state: State) -> Result<JsonBody, ApiError> {
     path = "/api/perf/write-sources",
     tag = "perf",
     responses(
-        (status = 200, description = "counters since the start of ingest", body = Object),
+        (status = 200, description = "counters since the start of ingest", body = WriteSourcesBody),
         (status = 503, description = "starting or busy", body = ErrorBody),
     )
 )]
@@ -161,7 +163,7 @@ pub async fn write_sources(state: State) -> Result<JsonBody, ApiError> {
     path = "/api/mqtt/status",
     tag = "perf",
     responses(
-        (status = 200, description = "sources by name, passwords masked", body = Object),
+        (status = 200, description = "sources by name, passwords masked", body = MqttStatusBody),
         (status = 503, description = "starting or busy", body = ErrorBody),
     )
 )]
@@ -177,9 +179,10 @@ pub async fn mqtt_status(state: State) -> Result<JsonBody, ApiError> {
     params(
         ("metric" = String, Query, description = "such as writer.writeBytesPerSec"),
         ("seconds" = Option<i64>, Query, description = "1 to 3600, 300 by default"),
+        ("step" = Option<i64>, Query, description = "seconds of one value, their mean; 1 to 3600"),
     ),
     responses(
-        (status = 200, description = "times and values; null where unknown", body = Object),
+        (status = 200, description = "times and values; null where unknown", body = Series),
         (status = 400, description = "no such metric", body = ErrorBody),
         (status = 503, description = "starting or busy", body = ErrorBody),
     )
@@ -188,12 +191,14 @@ pub async fn history(state: State, params: Params) -> Result<JsonBody, ApiError>
     let metric = params.text("metric").unwrap_or_default().to_owned();
     let seconds = params.integer("seconds")?.unwrap_or(HISTORY_S).clamp(1, SAMPLES_MAX as i64);
     let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let step = params.integer("step")?.unwrap_or(1).clamp(1, SAMPLES_MAX as i64);
+    let step = u32::try_from(step).unwrap_or(1);
     let lines = lines(&state)?;
     let series = match SERIES.contains(&metric.as_str()) {
         true => lines.vitals.ask(PeekVitalsHistory { metric, seconds }).await,
         false => lines.io_sampler.ask(PeekIoHistory { metric, seconds }).await,
     };
-    series.map(|series| JsonBody::of(&series)).map_err(refusal)
+    series.map(|series| JsonBody::of(&series.every(step))).map_err(refusal)
 }
 
 fn refusal(error: AskError<UnknownMetric>) -> ApiError {

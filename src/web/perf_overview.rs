@@ -62,7 +62,6 @@ pub struct Overview<'g> {
     total_requests: u64,
     avg_ms: f64,
     /// By route; `/` stands for all that no route answers.
-    #[schema(value_type = Object)]
     endpoints: BTreeMap<&'g str, RoutePerf>,
     /// Slower than 100 ms: the last 20, oldest first.
     slow_queries: Vec<SlowRequest>,
@@ -77,7 +76,7 @@ pub struct Overview<'g> {
     memory_breakdown: Option<MemoryBreakdown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_breakdown_note: Option<&'static str>,
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<MigrationStatus>)]
     async_migrations: Arc<Vec<MigrationStatus>>,
 }
 

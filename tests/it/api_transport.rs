@@ -209,22 +209,6 @@ const FILES: [(&str, bool); 9] = [
 ];
 
 #[actix_web::test]
-async fn without_a_public_folder_the_start_page_is_served_with_a_policy() {
-    let Some(api) = Api::over_fixture() else { return };
-    let page = api.get("/").await;
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
-    assert!(!page.text().contains("<script>") && !page.text().contains(" on"), "inline script");
-    for part in ["/assets/start.js", "/assets/start.css"] {
-        assert!(page.text().contains(part));
-        assert_eq!(api.get(part).await.status, 200);
-    }
-    assert!(!api.get("/assets/start.js").await.text().contains("innerHTML"));
-    assert_eq!(api.get("/nope").await.status, 404);
-}
-
-#[actix_web::test]
 async fn the_public_folder_is_served_and_nothing_outside_it() {
     let folder = tempfile::tempdir().unwrap();
     let public = folder.path().join("public");

@@ -26,6 +26,7 @@ mod mesh_round_trip;
 mod mqtt;
 mod mqtt_replay;
 mod openapi;
+mod pages;
 mod perf;
 mod readers;
 mod rejects;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::clock;
 use crate::db::migrations::{BatchReply, Phase, StoredState};
@@ -135,7 +136,7 @@ impl Run {
 }
 
 /// One migration as it stands at this moment; what the books cannot say.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveRun {
     /// Its name.

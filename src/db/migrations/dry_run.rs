@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::batch::{begin, next_keys};
 use super::books::predict_index;
@@ -20,7 +21,7 @@ const SAMPLE_ROWS: u64 = 200;
 const AMPLIFIED_AT: f64 = 0.2;
 
 /// A prediction. Nothing was changed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DryRun {
     /// The migration.

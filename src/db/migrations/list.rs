@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::books::state_of;
 use crate::clock;
@@ -9,7 +10,7 @@ use crate::db::error::{DbError, Doing};
 use crate::db::upgrade;
 
 /// One migration; names and order of the API.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MigrationStatus {
     /// Its name.
@@ -59,7 +60,7 @@ pub struct MigrationStatus {
 }
 
 /// A row that could not be changed.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct DeadLetter {
     /// The row's key.
     pub key: i64,

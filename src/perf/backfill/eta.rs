@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 const TICK: Duration = Duration::from_secs(1);
 const WEIGHT: f64 = 0.3;
@@ -14,8 +15,8 @@ const P90: f64 = 1.2816;
 const STALLED_AFTER: Duration = Duration::from_secs(30);
 
 /// What can be said of the end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-#[serde(tag = "state", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
+#[serde(tag = "state", rename_all = "camelCase")]
 pub enum Eta {
     /// Not enough has been seen.
     #[default]
@@ -23,8 +24,10 @@ pub enum Eta {
     /// Seconds: half of the time it takes no longer than `low_s`, nine times of ten than `high_s`.
     Estimate {
         /// The middle.
+        #[serde(rename = "lowS")]
         low_s: f64,
         /// The cautious end.
+        #[serde(rename = "highS")]
         high_s: f64,
     },
     /// An operator has to say something first.

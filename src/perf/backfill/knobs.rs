@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::servo::Budgets;
 
@@ -13,7 +14,7 @@ pub const LASTS_DEFAULT: Duration = Duration::from_secs(3_600);
 pub const LASTS_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// The values that hold now. Names are those of the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct KnobValues {
     /// Rows of a batch at most.
@@ -44,7 +45,7 @@ impl KnobValues {
 }
 
 /// One setting that is in force.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Setting {
     /// Which knob.

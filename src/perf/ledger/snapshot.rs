@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::source::Source;
 use super::{Account, Times};
@@ -45,7 +46,7 @@ impl AddAssign for Sums {
 }
 
 /// The ledger at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct LedgerSnapshot {
     /// By source.
     pub sources: BTreeMap<String, SourceRow>,
@@ -79,8 +80,9 @@ impl LedgerSnapshot {
 }
 
 /// What one source has cost since the start.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = LedgerRow)]
 pub struct SourceRow {
     /// Its sums.
     #[serde(flatten)]
@@ -92,7 +94,7 @@ pub struct SourceRow {
 }
 
 /// [`Sums`] in the units of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TotalsRow {
     /// See [`Sums::rows`].

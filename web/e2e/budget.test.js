@@ -1,0 +1,113 @@
+// What the Perf page costs: bytes of the first load, time until it is filled, a refresh.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launch, openPage, skip, startServer } from './support.js';
+
+const FIRST_LOAD_MAX = 100 * 1024;
+const REFRESH_MS_MAX = 20;
+/** The machine may be busy with other tests; what was measured is printed. */
+const READY_MS_MAX = 3000;
+
+/** @type {import('./support.js').Server} */
+let server;
+/** @type {import('playwright-core').Browser} */
+let browser;
+before(async () => {
+  if (skip) return;
+  [server, browser] = await Promise.all([startServer(), launch()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.end();
+});
+
+/** @param {number[]} values */
+const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+
+test('the first load is at most 100 KB in all, charts and figures included', { skip }, async () => {
+  let bytes = 0;
+  let requests = 0;
+  const { page, close } = await openPage(browser, `${server.url}/perf`, {
+    prepare: async (fresh) => {
+      const network = await fresh.context().newCDPSession(fresh);
+      await network.send('Network.enable');
+      // As a server that has run for an hour: every chart has all its points.
+      await fresh.route('**/api/perf/history?*', async (asked) => {
+        const query = new URL(asked.request().url()).searchParams;
+        const points = 3600 / Number(query.get('step'));
+        const body = JSON.stringify({
+          metric: query.get('metric'), atMs: Array.from({ length: points }, (_, index) => 1_795_426_751_647 + index * 30_000),
+          values: Array.from({ length: points }, (_, index) => 123_456.7 + index),
+        });
+        bytes += body.length;
+        await asked.fulfill({ contentType: 'application/json', body });
+      });
+      network.on('Network.loadingFinished', ({ encodedDataLength }) => {
+        bytes += encodedDataLength;
+        requests += 1;
+      });
+    },
+  });
+  await page.locator('.chart__plot canvas').first().waitFor();
+  const readyMs = await page.evaluate(() => {
+    const [first] = performance.getEntriesByName('perf-refresh');
+    return (first?.startTime ?? 0) + (first?.duration ?? 0);
+  });
+  console.log(`first load: ${(bytes / 1024).toFixed(1)} KB in ${requests} requests, filled after ${readyMs.toFixed(0)} ms`);
+  assert.ok(bytes <= FIRST_LOAD_MAX, `${bytes} bytes`);
+  assert.ok(readyMs <= READY_MS_MAX, `${readyMs} ms`);
+  await close();
+});
+
+test('a refresh with every table full costs at most 20 ms of the main thread and moves nothing', { skip }, async () => {
+  let round = 0;
+  const route = (/** @type {number} */ index) => ({
+    count: 1000 + index * round, avgMs: index + 0.1 * round, p50Ms: index, p95Ms: index * 10 + round, p99Ms: index * 20, maxMs: index * 40, statuses: { '2xx': 900, '5xx': index % 3 },
+  });
+  const { page, close } = await openPage(browser, `${server.url}/perf`, {
+    prepare: async (fresh) => {
+      await fresh.route('**/api/perf', async (asked) => {
+        round += 1;
+        const body = await (await asked.fetch()).json();
+        body.endpoints = Object.fromEntries(Array.from({ length: 45 }, (_, index) => [`/api/route/${index}`, route(index)]));
+        body.slowQueries = Array.from({ length: 20 }, (_, index) => ({ path: `/api/slow/${index}`, ms: 100 + index, time: `2026-11-23T12:${String(round % 60).padStart(2, '0')}:${String(index).padStart(2, '0')}Z`, status: 200 }));
+        await asked.fulfill({ json: body });
+      });
+      await fresh.route('**/api/mqtt/status', (asked) => asked.fulfill({ json: {
+        sampleAt: '2026-11-23T12:00:00Z', ingestorStatus: { state: 'fresh' },
+        sources: Array.from({ length: 10 }, (_, index) => ({ name: `source ${index}`, broker: 'mqtt://x', connected: true, packetsTotal: round * 100 + index, packetsLast5m: round, lastPacketUnix: 1 })),
+      } }));
+      await fresh.addInitScript(() => {
+        /** @type {any} */ (globalThis).shifts = [];
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) /** @type {any} */ (globalThis).shifts.push({ at: entry.startTime, value: /** @type {any} */ (entry).value });
+        }).observe({ type: 'layout-shift', buffered: true });
+      });
+    },
+  });
+  const refreshed = (/** @type {number} */ times) => page.waitForFunction((least) => performance.getEntriesByName('perf-refresh').length >= least, times);
+  await refreshed(1);
+  const metrics = await page.context().newCDPSession(page);
+  await metrics.send('Performance.enable');
+  const taskMs = async () => {
+    const found = (await metrics.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration');
+    return (found?.value ?? 0) * 1000;
+  };
+  /** @type {number[]} */
+  const costs = [];
+  for (let times = 2; times <= 12; times += 1) {
+    const beforeMs = await taskMs();
+    await page.getByRole('button', { name: 'Refresh' }).click();
+    await refreshed(times);
+    // The frame that shows it belongs to it.
+    await page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => setTimeout(resolve, 0)); }));
+    if (times > 3) costs.push(await taskMs() - beforeMs);
+  }
+  const scriptMs = await page.evaluate(() => performance.getEntriesByName('perf-refresh').slice(3).map(({ duration }) => duration));
+  const [firstMs, shifts] = await page.evaluate(() => [performance.getEntriesByName('perf-refresh')[0]?.startTime ?? 0, /** @type {any} */ (globalThis).shifts]);
+  console.log(`a refresh: ${median(costs).toFixed(1)} ms of main thread with all that the browser does, ${median(scriptMs).toFixed(1)} ms of it script`);
+  assert.ok(median(scriptMs) <= REFRESH_MS_MAX, `${median(scriptMs)} ms`);
+  const moved = shifts.filter((/** @type {any} */ one) => one.at > firstMs + 500);
+  assert.deepEqual(moved, [], `layout moved after the page was filled at ${firstMs}`);
+  await close();
+});

@@ -1,0 +1,163 @@
+// The Perf page against a real server in demo mode.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { count } from '../src/shared/format.js';
+import { expectNoOverflow, expectNoViolations, launch, openPage, skip, startServer, until } from './support.js';
+
+/** @typedef {import('playwright-core').Page} Page */
+
+/** @type {import('./support.js').Server} */
+let server;
+/** @type {import('playwright-core').Browser} */
+let browser;
+before(async () => {
+  if (skip) return;
+  [server, browser] = await Promise.all([startServer(), launch()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.end();
+});
+
+const perf = () => `${server.url}/perf`;
+/** @param {Page} page */
+const filled = (page) => page.waitForFunction(() => performance.getEntriesByName('perf-refresh').length > 0);
+/** @param {Page} page @param {string} section @param {string} label */
+const figure = (page, section, label) => page.locator(`section[aria-labelledby=${section}] .figure`, { has: page.locator('dt', { hasText: new RegExp(`^${label}$`) }) }).locator('dd');
+
+test('figures are those of the API', { skip }, async () => {
+  /** @type {Record<string, any>} */
+  const told = {};
+  const { page, faults, close } = await openPage(browser, perf(), {
+    prepare: async (fresh) => fresh.on('response', async (answer) => {
+      const path = new URL(answer.url()).pathname;
+      if (path.startsWith('/api/perf') || path === '/api/health') told[path] = await answer.json().catch(() => null);
+    }),
+  });
+  await filled(page);
+  await until('all answers', () => Object.keys(told).length >= 7);
+  const { rows } = told['/api/perf'].sqlite;
+  for (const [label, rowCount] of [['Transmissions', rows.transmissions], ['Observations', rows.observations], ['Nodes', rows.nodes]]) {
+    assert.match(await figure(page, 'sqlite', label).innerText(), new RegExp(`^${count(rowCount)}\\b`), label);
+  }
+  assert.match(await figure(page, 'sqlite', 'Database').innerText(), new RegExp(`${count(told['/api/perf/sqlite'].pageCount)} pages`));
+  const sources = told['/api/perf/write-sources'].sources;
+  assert.ok(Object.keys(sources).length > 5);
+  for (const [name, total] of Object.entries(sources)) {
+    const line = page.locator('section[aria-labelledby=writes] table').first().locator('tr', { hasText: name });
+    assert.equal(await line.locator('td').first().innerText(), count(total), name);
+  }
+  const io = page.locator('section[aria-labelledby=io] tr', { hasText: 'MQTT sources' });
+  assert.match(await io.innerText(), /—.*no such thread is running/s, 'what is not known has its reason and no 0');
+  assert.equal(await page.locator('section[aria-labelledby=migrations] tbody tr').count(), told['/api/perf/async-migrations'].length);
+  await page.locator('.chart__plot canvas').first().waitFor();
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+test('a section that cannot be read says why, and the page names it first', { skip }, async () => {
+  const busy = { status: 503, headers: { 'Retry-After': '1' }, contentType: 'application/json', body: '{"error":"all readers are busy"}' };
+  const { page, close } = await openPage(browser, perf(), { prepare: (fresh) => fresh.route('**/api/perf/sqlite', (route) => route.fulfill(busy)) });
+  await filled(page);
+  assert.match(await page.locator('.findings').innerText(), /SQLite cannot be read: all readers are busy/);
+  assert.match(await page.locator('section[aria-labelledby=sqlite] > .note').innerText(), /all readers are busy/);
+  assert.equal(await figure(page, 'sqlite', 'WAL file').count(), 0, 'no figure, and no 0');
+  await close();
+});
+
+test('hostile text is text', { skip }, async () => {
+  const hostile = '<img src=x onerror=alert(1)><script>alert(2)</script>';
+  const { page, faults, close } = await openPage(browser, perf(), {
+    prepare: async (fresh) => {
+      await fresh.route('**/api/perf/anomalies', (route) => route.fulfill({ json: {
+        judgedAt: '2026-11-23T12:00:00Z', everySec: 10,
+        anomalies: [{ rule: 'rate', series: `rate.${hostile}`, source: hostile, unit: '/s', value: 9, normal: 1, sinceMs: 1, mad: 0, what: hostile }],
+      } }));
+      await fresh.route('**/api/perf', async (route) => {
+        const body = await (await route.fetch()).json();
+        body.slowQueries = [{ path: `/api/${hostile}`, ms: 101, time: '2026-11-23T12:00:00Z', status: 404 }];
+        await route.fulfill({ json: body });
+      });
+    },
+  });
+  await filled(page);
+  assert.match(await page.locator('.finding').first().innerText(), /<img src=x onerror/);
+  assert.match(await page.locator('section[aria-labelledby=slow] tbody').innerText(), /<script>alert\(2\)/);
+  assert.equal(await page.locator('main img, main script').count(), 0);
+  assert.deepEqual(faults, []);
+  await close();
+});
+
+for (const [width, dark] of /** @type {[number, boolean][]} */ ([[320, false], [320, true], [1280, true], [1920, false]])) {
+  test(`nothing is in the way of anybody at ${width} px, ${dark ? 'dark' : 'light'}`, { skip }, async () => {
+    const { page, faults, close } = await openPage(browser, perf(), { width, dark });
+    await filled(page);
+    await expectNoOverflow(page);
+    await expectNoViolations(page);
+    const scheme = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    assert.equal(/rgb\(18, 22, 20\)/.test(scheme), dark, scheme);
+    assert.deepEqual(faults, []);
+    await close();
+  });
+}
+
+test('everything can be reached and done by keyboard, and the theme can be chosen', { skip }, async () => {
+  const { page, close } = await openPage(browser, perf());
+  await filled(page);
+  await page.keyboard.press('Tab');
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Skip to the content');
+  const rate = page.locator('section[aria-labelledby=writes] th button', { hasText: 'Total' }).first();
+  await rate.focus();
+  await page.keyboard.press('Enter');
+  assert.equal(await rate.locator('..').getAttribute('aria-sort'), 'ascending');
+  const theme = page.getByRole('button', { name: /Theme/ });
+  await theme.press('Enter');
+  await theme.press('Enter');
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+  await page.reload();
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark', 'chosen for good');
+  await close();
+});
+
+test('a hidden tab asks nothing at all', { skip }, async () => {
+  const { page, close } = await openPage(browser, perf(), { prepare: (fresh) => fresh.clock.install() });
+  await page.locator('.freshness[data-kind=fresh]').waitFor();
+  let asked = 0;
+  page.on('request', () => { asked += 1; });
+  const hide = (/** @type {boolean} */ isHidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event('visibilitychange'));
+  }, isHidden);
+  await hide(true);
+  asked = 0;
+  await page.clock.runFor('10:00');
+  assert.equal(asked, 0);
+  const [request] = await Promise.all([page.waitForRequest('**/api/perf'), hide(false)]);
+  assert.ok(request, 'and at once when it is seen again');
+  await close();
+});
+
+test('without the chart library a table stands where a chart would be', { skip }, async () => {
+  const { page, close } = await openPage(browser, perf(), { prepare: (fresh) => fresh.route('**/vendor/uplot.js', (route) => route.fulfill({ status: 404 })) });
+  const chart = page.locator('.chart').first();
+  await chart.locator('tbody tr').first().waitFor();
+  assert.match(await chart.innerText(), /no chart library/);
+  await expectNoViolations(page);
+  await close();
+});
+
+test('the death of the server is shown within one interval, and recovered from without a reload', { skip }, async () => {
+  const { page, faults, close } = await openPage(browser, perf());
+  await filled(page);
+  await page.evaluate(() => { /** @type {any} */ (globalThis).isSame = true; });
+  await server.kill();
+  await page.locator('.freshness[data-kind=failed]').waitFor({ timeout: 11_000 });
+  assert.match(await page.locator('.freshness').innerText(), /No answer since .* What is shown is/);
+  await page.locator('#warmup-banner', { hasText: 'does not answer' }).waitFor();
+  await server.start();
+  await page.locator('.freshness[data-kind=fresh]').waitFor({ timeout: 11_000 });
+  await page.locator('#warmup-banner.warmup-banner--hidden').waitFor({ state: 'attached', timeout: 20_000 });
+  assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).isSame), true);
+  assert.deepEqual(faults, []);
+  await close();
+});

@@ -1,0 +1,154 @@
+// The Perf page: what is wrong, then everything that can be measured (contract §7.1).
+
+import { wakeBanner } from '../banner/banner.js';
+import { get } from '../shared/api.js';
+import { h, reconcile, setAttribute, setText } from '../shared/dom.js';
+import { makeFigures } from '../shared/figures.js';
+import { clockTime, count, duration, milliseconds, parseUtc } from '../shared/format.js';
+import { freshnessLine } from '../shared/freshness.js';
+import { startPoll, textOf } from '../shared/poll.js';
+import { forgetKey, hasKey } from '../perf/dialogs.js';
+import { findingsOf, verdictOf } from '../perf/findings.js';
+import { ioSection } from '../perf/io.js';
+import { migrationsSection } from '../perf/migrations.js';
+import { mqttSection } from '../perf/mqtt.js';
+import { runtimeSection, storeSection } from '../perf/process.js';
+import { callsSection, requestsSection, slowSection } from '../perf/requests.js';
+import { sqliteSection } from '../perf/sqlite.js';
+import { writesSection } from '../perf/writes.js';
+
+/**
+ * @typedef {import('../shared/api.js').Schemas} Schemas
+ * @typedef {import('../perf/findings.js').Finding} Finding
+ */
+
+const EVERY_MS = 5000;
+
+/**
+ * What was asked beside `/api/perf`: `null` with a reason where there is no answer.
+ * @template B
+ * @param {string} name @param {{ name: string, why: string }[]} unread @param {Promise<B>} asked
+ * @returns {Promise<B | null>}
+ */
+async function optional(name, unread, asked) {
+  try {
+    return await asked;
+  } catch (error) {
+    unread.push({ name, why: textOf(error) });
+    return null;
+  }
+}
+
+/** @type {import('../pages.js').Mount} */
+export function mount(root) {
+  const age = freshnessLine();
+  const status = statusSection();
+  const overview = makeFigures();
+  const refresh = () => poll.refresh();
+  const sections = {
+    io: ioSection(), writes: writesSection(), sqlite: sqliteSection(), migrations: migrationsSection(refresh),
+    store: storeSection(), requests: requestsSection(refresh), slow: slowSection(), mqtt: mqttSection(),
+    runtime: runtimeSection(), calls: callsSection(),
+  };
+  const forget = h('button', { type: 'button', class: 'quiet', hidden: true, on: { click: () => { forgetKey(); forget.hidden = true; } } }, 'Forget the key');
+  root.append(
+    h('div', { class: 'head' }, h('h1', {}, 'Performance'), age.element,
+      h('div', { class: 'buttons' }, forget, h('button', { type: 'button', on: { click: refresh } }, 'Refresh'))),
+    status.element, overview.element,
+    ...Object.values(sections).map(({ element }) => element),
+  );
+
+  const task = async (/** @type {AbortSignal} */ signal) => {
+    /** @type {{ name: string, why: string }[]} */
+    const unread = [];
+    const [perf, io, writes, sqlite, health, anomalies, migrations, mqtt] = await Promise.all([
+      get('/api/perf', { signal }),
+      optional('Disk I/O', unread, get('/api/perf/io', { signal })),
+      optional('Write sources', unread, get('/api/perf/write-sources', { signal })),
+      optional('SQLite', unread, get('/api/perf/sqlite', { signal })),
+      optional('Health', unread, get('/api/health', { signal })),
+      optional('Judgement', unread, get('/api/perf/anomalies', { signal })),
+      optional('Migrations', unread, get('/api/perf/async-migrations', { signal })),
+      optional('MQTT status', unread, get('/api/mqtt/status', { signal })),
+    ]);
+    if (hasNews(migrations)) wakeBanner();
+    const began = performance.now();
+    const failed = (/** @type {{ setNote: (text: string, tone: string) => void }} */ section, /** @type {string} */ name) => {
+      const why = unread.find((one) => one.name === name)?.why ?? 'no reason is known';
+      section.setNote(`Cannot be read now: ${why}. What is shown is older.`, 'warn');
+    };
+    status.update(findingsOf({ anomalies, migrations, mqtt, io, unread }, Date.now()), anomalies);
+    overview.update(overviewFigures(perf, health));
+    if (io) sections.io.update(io); else failed(sections.io, 'Disk I/O');
+    if (writes) sections.writes.update(writes); else failed(sections.writes, 'Write sources');
+    if (sqlite) sections.sqlite.update(sqlite, perf.sqlite ?? null); else failed(sections.sqlite, 'SQLite');
+    if (migrations) sections.migrations.update(migrations); else failed(sections.migrations, 'Migrations');
+    if (mqtt) sections.mqtt.update(mqtt); else failed(sections.mqtt, 'MQTT status');
+    sections.store.update(perf.packetStore);
+    sections.requests.update(perf);
+    sections.slow.update(perf.slowQueries);
+    sections.runtime.update(health, perf, io);
+    sections.calls.update();
+    forget.hidden = !hasKey();
+    performance.measure('perf-refresh', { start: began });
+  };
+  /** States of migrations that the banner was told of. */
+  let told = '';
+  /** @param {Schemas['MigrationView'][] | null} migrations */
+  const hasNews = (migrations) => {
+    const states = JSON.stringify((migrations ?? []).map(({ name, state }) => [name, state]));
+    const isNew = told !== '' && states !== told;
+    told = states;
+    return isNew;
+  };
+  const poll = startPoll({ everyMs: EVERY_MS, task, onState: age.show });
+  return () => {
+    poll.stop();
+    age.stop();
+    sections.io.stop();
+    sections.sqlite.stop();
+    sections.runtime.stop();
+  };
+}
+
+/** @param {Schemas['Overview']} perf @param {Schemas['Health'] | null} health */
+function overviewFigures(perf, health) {
+  const version = [health?.version, health?.commit?.slice(0, 7)].filter((part) => part && part !== 'unknown').join(' · ');
+  return [
+    { label: 'Running for', text: duration(health?.uptime), hint: health ? '' : 'health cannot be read' },
+    { label: 'Requests', text: count(perf.totalRequests), hint: `counted for ${duration(perf.uptime)}` },
+    { label: 'Mean time', text: milliseconds(perf.avgMs) },
+    { label: 'Slow requests', text: count(health ? health.perf.slowQueries : perf.slowQueries.length), hint: 'over 100 ms' },
+    { label: 'Version', text: version || '—' },
+  ];
+}
+
+/** What is wrong, in words. */
+function statusSection() {
+  const verdict = h('p', { class: 'verdict__line' });
+  const judged = h('p', { class: 'note' });
+  const list = h('ul', { class: 'findings' });
+  const live = h('div', { role: 'status' }, verdict);
+  const element = h('section', { class: 'card verdict', 'aria-label': 'What is wrong' }, live, list, judged);
+  return {
+    element,
+    /** @param {Finding[]} findings @param {Schemas['AnomaliesBody'] | null} anomalies */
+    update(findings, anomalies) {
+      const { tone, text } = verdictOf(findings, anomalies);
+      setText(verdict, text);
+      setAttribute(element, 'data-level', tone);
+      reconcile(list, findings, {
+        key: ({ key }) => key,
+        make: () => h('li', { class: 'finding' }, h('span', { class: 'finding__what' }), ' ', h('span', { class: 'finding__since' })),
+        update(line, finding) {
+          setAttribute(line, 'data-level', finding.tone);
+          setText(/** @type {Node} */ (line.firstElementChild), finding.what);
+          setText(/** @type {Node} */ (line.lastElementChild), finding.details);
+        },
+      });
+      list.hidden = findings.length === 0;
+      const at = parseUtc(anomalies?.judgedAt);
+      setText(judged, at === null ? '' : `Judged at ${clockTime(at)}, every ${anomalies?.everySec} s: against fixed limits, the last five minutes, and what this server usually does.`);
+    },
+  };
+}
