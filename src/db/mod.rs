@@ -1,7 +1,8 @@
 //! Blocking SQLite: one file, one writer, its checkpointer, and readers beside them.
 //!
 //! - [`open()`] opens, creates and upgrades (decision 17), behind a [`lock`] of our own
-//! - [`readers`] run queries on read-only connections: [`packets`], [`stats`]
+//! - [`readers`] run queries on read-only connections: [`packets`], [`nodes`],
+//!   [`observers`], [`channels`], [`stats`]
 //! - [`write`](mod@write) holds the one connection that writes, [`migrations`] what it does in steps
 //! - [`checkpoint`] keeps the WAL short from a thread of its own; [`inspect()`] looks and changes nothing
 //!
@@ -9,12 +10,15 @@
 
 pub mod analytics;
 pub mod bulk;
+pub mod channels;
 pub mod checkpoint;
 pub mod counters;
 pub mod error;
 pub mod inspect;
 pub mod lock;
 pub mod migrations;
+pub mod nodes;
+pub mod observers;
 pub mod open;
 pub mod packets;
 pub mod pages;

@@ -225,6 +225,14 @@ pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Stri
     Ok((!text.is_empty()).then_some(text))
 }
 
+/// Reads a text as it is stored, `''` included; NULL and values of another type are `None`.
+pub(super) fn stored_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
+    Ok(match row.get_ref(column)? {
+        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        _ => None,
+    })
+}
+
 /// Reads a number; NULL, texts and what is not finite are `None`.
 pub(super) fn real(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<f64>> {
     Ok(match row.get_ref(column)? {

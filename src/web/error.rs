@@ -102,6 +102,11 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
     }
 
+    /// 404 with a text of its own.
+    pub fn missing(text: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, text)
+    }
+
     /// 503 for a moment: the client should come again.
     pub fn busy(text: impl Into<String>) -> Self {
         Self { retry_after_s: Some(1), ..Self::unavailable(text) }

@@ -19,6 +19,11 @@ pub fn bytes<T: Serialize + ?Sized>(value: &T) -> Bytes {
     text.into()
 }
 
+/// Returns a value as a part of a body: JSON as Go writes it.
+pub fn text<T: Serialize + ?Sized>(value: &T) -> String {
+    go_json::to_string(value)
+}
+
 /// The body of a list that is written row by row, up to a bound.
 pub struct ListBody {
     bytes: Vec<u8>,

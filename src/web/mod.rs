@@ -6,6 +6,7 @@ mod analytics_kept;
 mod analytics_query;
 pub mod assets;
 pub mod auth;
+pub mod channels;
 pub mod cors;
 pub mod error;
 pub mod fresh;
@@ -15,6 +16,10 @@ mod live;
 pub mod memory;
 pub mod metrics;
 pub mod migrations;
+pub mod node_query;
+pub mod node_rows;
+pub mod nodes;
+pub mod observers;
 pub mod openapi;
 pub mod packet_post;
 pub mod packet_query;
@@ -64,6 +69,13 @@ pub fn table() -> Vec<Endpoint> {
         post("/api/decode", packet_post::decode_only),
         get("/api/analytics/hash-sizes", analytics::hash_sizes),
         get("/api/analytics/rf", analytics::rf),
+        get("/api/nodes", nodes::list),
+        get("/api/nodes/search", nodes::search),
+        get("/api/nodes/{pubkey}", nodes::detail),
+        get("/api/observers", observers::list),
+        get("/api/observers/{id}", observers::detail),
+        get("/api/channels", channels::list),
+        get("/api/channels/{hash}/messages", channels::messages),
         get("/api/perf", perf::overview),
         get("/api/perf/io", perf::io),
         get("/api/perf/sqlite", perf::sqlite),

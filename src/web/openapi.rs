@@ -6,7 +6,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
-use super::{analytics, health, metrics, migrations, packet_post, packets, perf, stats};
+use super::{
+    analytics, channels, health, metrics, migrations, nodes, observers, packet_post, packets, perf,
+    stats,
+};
 
 /// Every error.
 #[derive(Serialize, ToSchema)]
@@ -29,6 +32,13 @@ pub struct ErrorBody {
         packets::observations,
         packet_post::post,
         packet_post::decode_only,
+        nodes::list,
+        nodes::search,
+        nodes::detail,
+        observers::list,
+        observers::detail,
+        channels::list,
+        channels::messages,
         analytics::hash_sizes,
         analytics::rf,
         perf::io,

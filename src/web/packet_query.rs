@@ -125,14 +125,14 @@ fn filter(params: &Params) -> Result<Filter, ApiError> {
 }
 
 /// `All` anywhere in the list is no filter.
-fn regions(codes: Vec<String>) -> Vec<String> {
+pub(super) fn regions(codes: Vec<String>) -> Vec<String> {
     if codes.iter().any(|code| code.eq_ignore_ascii_case("all")) {
         return Vec::new();
     }
     codes.into_iter().map(|code| code.to_uppercase()).collect()
 }
 
-fn bounded_list(params: &Params, name: &str) -> Result<Vec<String>, ApiError> {
+pub(super) fn bounded_list(params: &Params, name: &str) -> Result<Vec<String>, ApiError> {
     let list = params.list(name);
     if list.len() > LIST_MAX {
         return Err(ApiError::bad_request(format!("{name}: at most {LIST_MAX} entries")));

@@ -11,6 +11,8 @@ use super::analytics_kept::KeptBodies;
 use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
+use super::nodes::{self, NodeFigures};
+use super::observers::Listed;
 use super::stats::Counted;
 use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
@@ -31,6 +33,12 @@ const COUNTS_TTL: Duration = Duration::from_secs(10);
 
 /// How long the body of `/api/healthz` and the list of migrations are good.
 const HEALTH_TTL: Duration = Duration::from_secs(1);
+
+/// How long what recent packets tell of nodes is good (contract §4.1: sizes of hashes 15 s).
+const NODE_FIGURES_TTL: Duration = Duration::from_secs(15);
+
+/// How long the list of channels is good (contract §4.4).
+const CHANNELS_TTL: Duration = Duration::from_secs(60);
 
 /// What this program is.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +102,10 @@ pub struct AppState {
     pub(super) hash_sizes_kept: KeptBodies,
     pub(super) rf_kept: KeptBodies,
     backfill: OnceLock<BackfillDoor>,
+    node_figures: Fresh<Arc<NodeFigures>>,
+    pub(super) observers_kept: Fresh<Listed>,
+    pub(super) channels_kept: Fresh<JsonBody>,
+    pub(super) all_channels_kept: Fresh<JsonBody>,
 }
 
 impl AppState {
@@ -101,6 +113,7 @@ impl AppState {
     pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
         let [hash_sizes_kept, rf_kept] =
             ["hashSizes", "rf"].map(|name| analytics::kept(&config, name, &clock));
+        let observers_ttl = config.freshness.observers;
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
             requests: RequestStats::new(clock.clone(), super::templates()),
@@ -114,6 +127,10 @@ impl AppState {
             hash_sizes_kept,
             rf_kept,
             backfill: OnceLock::new(),
+            node_figures: Fresh::new(NODE_FIGURES_TTL, clock.clone()),
+            observers_kept: Fresh::new(observers_ttl, clock.clone()),
+            channels_kept: Fresh::new(CHANNELS_TTL, clock.clone()),
+            all_channels_kept: Fresh::new(CHANNELS_TTL, clock.clone()),
             clock,
         }
     }
@@ -181,6 +198,14 @@ impl AppState {
     /// Returns the figures that were counted last, if any were.
     pub fn last_counts(&self) -> Option<Arc<Counted>> {
         self.counts.last()
+    }
+
+    /// Returns what recent packets tell of nodes, at most 15 s old.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn node_figures(&self) -> Result<Arc<NodeFigures>, ApiError> {
+        self.node_figures.get(async || nodes::read_figures(self).await).await
     }
 
     /// Returns all migrations, as of at most a second ago.

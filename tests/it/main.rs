@@ -3,6 +3,7 @@
 
 mod analytics;
 mod api_lists;
+mod api_nodes;
 mod api_packet_detail;
 mod api_packets;
 mod api_perf;

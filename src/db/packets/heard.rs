@@ -23,7 +23,10 @@ pub(super) fn observers_named(reader: &Reader, ids: &[String]) -> Result<Vec<i64
 }
 
 /// Returns the row ids of observers in one of these regions (upper case), inactive ones too.
-pub(super) fn observers_in(reader: &Reader, regions: &[String]) -> Result<Vec<i64>, DbError> {
+pub(in crate::db) fn observers_in(
+    reader: &Reader,
+    regions: &[String],
+) -> Result<Vec<i64>, DbError> {
     let sql = "SELECT rowid FROM observers \
                WHERE upper(trim(iata)) IN (SELECT value FROM json_each(?1))";
     reader.rows(sql, [json_list(regions)], |row| row.get(0))
@@ -35,7 +38,7 @@ pub(super) fn observers_in(reader: &Reader, regions: &[String]) -> Result<Vec<i6
 /// Few receptions are looked up one by one. Many are not: each lookup reads a wide row (14 s for
 /// 227,000, cold), while the index that keeps receptions apart holds both columns and tells in
 /// 2 µs whether a packet was heard (0.2 s for 71,000 packets).
-pub(super) fn heard_by(
+pub(in crate::db) fn heard_by(
     reader: &Reader,
     observers: &[i64],
     among: Option<&[i64]>,

@@ -161,6 +161,6 @@ impl Candidates<'_> {
 }
 
 /// A list as one parameter, for `json_each`.
-pub(super) fn json_list<T: serde::Serialize>(values: &[T]) -> String {
+pub(in crate::db) fn json_list<T: serde::Serialize>(values: &[T]) -> String {
     serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
 }

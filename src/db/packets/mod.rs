@@ -24,6 +24,8 @@ pub use detail::{Found, find, observations_of};
 pub use filter::{Filter, Span};
 pub use grouped::list_grouped;
 pub use heard::resolve_node;
+pub(in crate::db) use heard::{heard_by, observers_in};
+pub(in crate::db) use matching::json_list;
 pub use page::{Page, Slice, list, list_of_nodes, times_since};
 pub use records::records;
 pub use rows::{Depth, Observation, ObserverName, Transmission};

@@ -1,0 +1,101 @@
+//! The requested part of a list of nodes.
+
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
+
+use super::filter::{Conditions, Hidden, NodeFilter, Sorting};
+use super::{COLUMNS, Node, node_of};
+use crate::db::error::DbError;
+use crate::db::reader::{Reader, stored_text};
+
+/// Nodes that a search yields at most (contract §4.2).
+const FOUND_MAX: usize = 10;
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodePage {
+    /// The part, in order.
+    pub nodes: Vec<Node>,
+    /// Length of the whole list.
+    pub total: i64,
+}
+
+/// Returns `limit` nodes after the first `offset`.
+///
+/// # Errors
+/// Any failure of the database, and the deadline.
+pub fn list(
+    reader: &Reader,
+    filter: &NodeFilter,
+    limit: usize,
+    offset: usize,
+) -> Result<NodePage, DbError> {
+    let conditions = filter.conditions(reader)?;
+    let sql = format!("SELECT count(*) FROM nodes n WHERE {}", conditions.sql());
+    let total = reader.number(&sql, params_from_iter(&conditions.params))?;
+    let nodes = page(reader, conditions, filter.sorting, (limit, offset))?;
+    Ok(NodePage { nodes, total })
+}
+
+/// Returns the nodes seen last whose name contains `text` or whose key begins with it.
+///
+/// # Errors
+/// As [`list`].
+pub fn search(reader: &Reader, text: &str, hidden: &Hidden) -> Result<Vec<Node>, DbError> {
+    let mut conditions = Conditions::new(reader)?;
+    let sql = "(instr(lower(name), lower(?)) > 0 OR instr(lower(public_key), lower(?)) = 1)";
+    conditions.add(sql, [text.to_owned(), text.to_owned()]);
+    conditions.hide(hidden);
+    page(reader, conditions, Sorting::LastSeen, (FOUND_MAX, 0))
+}
+
+fn page(
+    reader: &Reader,
+    conditions: Conditions,
+    sorting: Sorting,
+    (limit, offset): (usize, usize),
+) -> Result<Vec<Node>, DbError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM nodes n WHERE {} ORDER BY {} LIMIT ? OFFSET ?",
+        conditions.sql(),
+        sorting.sql()
+    );
+    let rows = |count: usize| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
+    let mut params = conditions.params;
+    params.extend([rows(limit), rows(offset)]);
+    reader.rows(&sql, params_from_iter(params), node_of)
+}
+
+/// Nodes by role, whenever they were seen last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RoleTotals {
+    /// `companion`.
+    pub companions: i64,
+    /// `repeater`.
+    pub repeaters: i64,
+    /// `room`.
+    pub rooms: i64,
+    /// `sensor`.
+    pub sensors: i64,
+}
+
+/// Counts all nodes that are shown, by role.
+///
+/// # Errors
+/// As [`list`].
+pub fn count_roles(reader: &Reader, hidden: &Hidden) -> Result<RoleTotals, DbError> {
+    let mut conditions = Conditions::new(reader)?;
+    conditions.hide(hidden);
+    let sql =
+        format!("SELECT role, count(*) FROM nodes n WHERE {} GROUP BY role", conditions.sql());
+    let counted = reader.rows(&sql, params_from_iter(conditions.params), |row| {
+        Ok((stored_text(row, 0)?.unwrap_or_default(), row.get::<_, i64>(1)?))
+    })?;
+    let of = |role: &str| counted.iter().find(|(name, _)| name == role).map_or(0, |found| found.1);
+    Ok(RoleTotals {
+        companions: of("companion"),
+        repeaters: of("repeater"),
+        rooms: of("room"),
+        sensors: of("sensor"),
+    })
+}
