@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond the Rust toolchain: a real MQTT broker, the openssl command
-# (throw-away certificates), promtool, and Node with Chromium for the pages. Debian and Ubuntu, as root.
+# (throw-away certificates), promtool; for the pages Node, Chromium and sqlite3. Debian and Ubuntu,
+# as root.
 set -euo pipefail
 missing=()
-for program in mosquitto openssl cc promtool node npm chromium; do
+for program in mosquitto openssl cc promtool node npm chromium sqlite3; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || missing+=("$program")
 done
 if [ ${#missing[@]} -gt 0 ]; then

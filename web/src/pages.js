@@ -13,12 +13,13 @@
  *   signal: AbortSignal,
  * }} PageContext
  * @typedef {(root: HTMLElement, context: PageContext) => void | (() => void)} Mount
- * @typedef {{ name: string, label: string, load: () => Promise<{ mount: Mount }> }} Page
+ * A page's `style` is a file of `styles/`, loaded with its module.
+ * @typedef {{ name: string, label: string, style?: string, load: () => Promise<{ mount: Mount }> }} Page
  */
 
 /** @type {Page[]} */
 export const PAGES = [
-  { name: 'perf', label: 'Perf', load: () => import('./pages/perf.js') },
+  { name: 'perf', label: 'Perf', style: 'perf.css', load: () => import('./pages/perf.js') },
   { name: '', label: 'Live', load: () => import('./pages/start.js') },
 ];
 

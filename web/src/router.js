@@ -4,6 +4,7 @@ import { wakeBanner } from './banner/banner.js';
 import { h } from './shared/dom.js';
 import { textOf } from './shared/poll.js';
 import { PAGES, pageOf } from './pages.js';
+import { loadStyle } from './shared/style.js';
 
 /** @typedef {import('./pages.js').Page} Page */
 
@@ -26,7 +27,8 @@ export function startRouter(outlet, nav) {
     document.title = page ? `${page.label} · CoreScope` : 'CoreScope';
     const root = h('div', { class: `page page--${page?.name || 'start'}` });
     try {
-      const mount = page ? (await page.load()).mount : notFound;
+      const [module] = await Promise.all([page?.load(), page?.style && loadStyle(page.style)]);
+      const mount = module?.mount ?? notFound;
       if (left.signal.aborted) return;
       outlet.replaceChildren(root);
       const unmount = mount(root, {

@@ -62,8 +62,8 @@ test('a load that failed is failed, whatever else is said', () => {
 });
 
 test('series of one chart share their steps, with gaps where one has nothing', () => {
-  const data = aligned([{ atMs: [30_500, 60_100], values: [1, 2] }, { atMs: [60_000, 91_000], values: [null, 3] }]);
-  assert.deepEqual(data, [[30, 60, 90], [1, 2, null], [null, null, 3]]);
+  const data = aligned([{ atMs: [60_500, 120_100], values: [1, 2] }, { atMs: [120_000, 181_000], values: [null, 3] }]);
+  assert.deepEqual(data, [[60, 120, 180], [1, 2, null], [null, null, 3]]);
   assert.deepEqual(summaryOf('x', [null, 4, 2]), { label: 'x', now: 2, least: 2, mean: 3, most: 4 });
   assert.deepEqual(summaryOf('x', [null]), { label: 'x', now: null, least: null, mean: null, most: null });
 });

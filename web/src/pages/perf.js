@@ -7,7 +7,6 @@ import { makeFigures } from '../shared/figures.js';
 import { clockTime, count, duration, milliseconds, parseUtc } from '../shared/format.js';
 import { freshnessLine } from '../shared/freshness.js';
 import { startPoll, textOf } from '../shared/poll.js';
-import { forgetKey, hasKey } from '../perf/dialogs.js';
 import { findingsOf, verdictOf } from '../perf/findings.js';
 import { ioSection } from '../perf/io.js';
 import { migrationsSection } from '../perf/migrations.js';
@@ -45,12 +44,20 @@ export function mount(root) {
   const status = statusSection();
   const overview = makeFigures();
   const refresh = () => poll.refresh();
+  const commanded = async () => {
+    refresh();
+    forget.hidden = !(await import('../perf/dialogs.js')).hasKey();
+  };
   const sections = {
-    io: ioSection(), writes: writesSection(), sqlite: sqliteSection(), migrations: migrationsSection(refresh),
-    store: storeSection(), requests: requestsSection(refresh), slow: slowSection(), mqtt: mqttSection(),
+    io: ioSection(), writes: writesSection(), sqlite: sqliteSection(), migrations: migrationsSection(commanded),
+    store: storeSection(), requests: requestsSection(commanded), slow: slowSection(), mqtt: mqttSection(),
     runtime: runtimeSection(), calls: callsSection(),
   };
-  const forget = h('button', { type: 'button', class: 'quiet', hidden: true, on: { click: () => { forgetKey(); forget.hidden = true; } } }, 'Forget the key');
+  const forgetNow = async () => {
+    (await import('../perf/dialogs.js')).forgetKey();
+    forget.hidden = true;
+  };
+  const forget = h('button', { type: 'button', class: 'quiet', hidden: true, on: { click: forgetNow } }, 'Forget the key');
   root.append(
     h('div', { class: 'head' }, h('h1', {}, 'Performance'), age.element,
       h('div', { class: 'buttons' }, forget, h('button', { type: 'button', on: { click: refresh } }, 'Refresh'))),
@@ -58,6 +65,9 @@ export function mount(root) {
     ...Object.values(sections).map(({ element }) => element),
   );
 
+  const charted = [sections.io, sections.sqlite, sections.runtime];
+  // Before, everything lies within the window, and all charts would be asked for.
+  let isFilled = false;
   const task = async (/** @type {AbortSignal} */ signal) => {
     /** @type {{ name: string, why: string }[]} */
     const unread = [];
@@ -89,8 +99,9 @@ export function mount(root) {
     sections.slow.update(perf.slowQueries);
     sections.runtime.update(health, perf, io);
     sections.calls.update();
-    forget.hidden = !hasKey();
     performance.measure('perf-refresh', { start: began });
+    if (!isFilled) charted.forEach((section) => section.start());
+    isFilled = true;
   };
   /** States of migrations that the banner was told of. */
   let told = '';
@@ -105,9 +116,7 @@ export function mount(root) {
   return () => {
     poll.stop();
     age.stop();
-    sections.io.stop();
-    sections.sqlite.stop();
-    sections.runtime.stop();
+    charted.forEach((section) => section.stop());
   };
 }
 

@@ -4,6 +4,7 @@ import { get } from '../shared/api.js';
 import { h, setText } from '../shared/dom.js';
 import { UNKNOWN, clockTime, isNumber } from '../shared/format.js';
 import { startPoll } from '../shared/poll.js';
+import { loadStyle } from '../shared/style.js';
 import { makeTable } from '../shared/table.js';
 import { onTheme } from '../shared/theme.js';
 
@@ -11,11 +12,13 @@ import { onTheme } from '../shared/theme.js';
  * @typedef {{ metric: string, label: string }} Line
  * @typedef {{ title: string, lines: Line[], format: (value: number | null | undefined) => string, max?: number }} ChartOptions
  * @typedef {(number | null)[]} Column
+ * @typedef {{ element: HTMLElement, start: () => void, stop: () => void }} Chart
  * @typedef {{ label: string, now: number | null, least: number | null, mean: number | null, most: number | null }} Summary
  */
 
 const HOUR_S = 3600;
-const STEP_S = 30;
+const STEP_S = 60;
+const EVERY_MS = 20_000;
 const HEIGHT = 150;
 
 /** @type {Promise<any> | null} */
@@ -23,10 +26,8 @@ let library = null;
 
 /** uPlot, or `null` in a build without it. */
 function chartLibrary() {
-  library ??= import(/** @type {string} */ ('../../vendor/uplot.js')).then((module) => {
-    document.head.append(h('link', { rel: 'stylesheet', href: new URL('../../vendor/uplot.css', import.meta.url).href }));
-    return module.default;
-  }, () => null);
+  library ??= Promise.all([import(/** @type {string} */ ('../../vendor/uplot.js')), loadStyle('../vendor/uplot.css')])
+    .then(([module]) => module.default, () => null);
   return library;
 }
 
@@ -56,9 +57,9 @@ export function aligned(series) {
 }
 
 /**
- * Asks for data only while it can be seen.
+ * Once started, asks for data only while it can be seen.
  * @param {ChartOptions} options
- * @returns {{ element: HTMLElement, stop: () => void }}
+ * @returns {Chart}
  */
 export function makeChart({ title, lines, format, max }) {
   const values = lines.map(() => new Text(UNKNOWN));
@@ -149,7 +150,7 @@ export function makeChart({ title, lines, format, max }) {
     const isSeen = entries.at(-1)?.isIntersecting ?? false;
     if (isSeen && !poll) {
       poll = startPoll({
-        everyMs: STEP_S * 1000, task: load,
+        everyMs: EVERY_MS, task: load,
         onState({ error }) {
           if (table) return;
           note.hidden = error === null;
@@ -161,12 +162,12 @@ export function makeChart({ title, lines, format, max }) {
       poll = null;
     }
   }, { rootMargin: '100px' });
-  seen.observe(element);
   const resized = new ResizeObserver(() => drawn?.setSize({ width: Math.max(plot.clientWidth, 120), height: HEIGHT }));
   resized.observe(plot);
   const hush = onTheme(() => drawn?.redraw(false, true));
   return {
     element,
+    start: () => seen.observe(element),
     stop() {
       seen.disconnect();
       resized.disconnect();

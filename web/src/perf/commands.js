@@ -16,12 +16,6 @@ import { ask, askKey, confirmed, forgetKey } from './dialogs.js';
 const STEER = '/api/perf/async-migrations/{name}/{command}';
 const BY = { by: 'Perf page' };
 
-/** @type {Record<Command, string>} */
-export const LABELS = {
-  pause: 'Pause', resume: 'Resume', cancel: 'Cancel', retry: 'Retry', approve: 'Approve',
-  'dry-run': 'Dry run', tune: 'Tune',
-};
-
 /** Carries a command out; says in words what became of it. `null` if the operator thought better of it.
  * @param {Migration} migration @param {Command} command
  * @returns {Promise<Outcome | null>} */

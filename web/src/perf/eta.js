@@ -21,6 +21,12 @@ const COMMANDS = {
   failed: ['retry', 'dry-run'],
 };
 
+/** @type {Record<Command, string>} */
+export const LABELS = {
+  pause: 'Pause', resume: 'Resume', cancel: 'Cancel', retry: 'Retry', approve: 'Approve',
+  'dry-run': 'Dry run', tune: 'Tune',
+};
+
 /** What an operator can do in a state. @param {string} state */
 export const commandsOf = (state) => COMMANDS[state] ?? [];
 

@@ -78,6 +78,7 @@ export function ioSection() {
       ]);
       section.setNote(io.sampledAt ? `Rates of the second before ${clockTime(parseUtc(io.sampledAt))}. Who looks, and how often, changes none of them.` : null);
     },
+    start: () => charts.forEach((chart) => chart.start()),
     stop: () => charts.forEach((chart) => chart.stop()),
   };
 }

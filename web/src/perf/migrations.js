@@ -5,15 +5,14 @@ import { h, reconcile, setAttribute, setText } from '../shared/dom.js';
 import { card } from '../shared/figures.js';
 import { bytes, count, dateTime, duration, parseUtc, utcTime } from '../shared/format.js';
 import { makeTable } from '../shared/table.js';
-import { LABELS, command as carryOut } from './commands.js';
-import { commandsOf, etaText, progressText, stateTone } from './eta.js';
+import { LABELS, commandsOf, etaText, progressText, stateTone } from './eta.js';
 
 /** @typedef {import('./eta.js').Migration} Migration */
 
 const PAGE_BYTES = 4096;
 
-/** @param {() => void} refresh */
-export function migrationsSection(refresh) {
+/** @param {() => void} commanded after a command was given */
+export function migrationsSection(commanded) {
   const list = h('ul', { class: 'migrations' });
   const done = makeTable({
     caption: 'Migrations at their end', isCaptionHidden: true, rowKey: ({ name }) => name, empty: 'None has come to its end yet.',
@@ -38,7 +37,7 @@ export function migrationsSection(refresh) {
       reconcile(list, open, {
         key: ({ name }) => name,
         make(migration) {
-          const made = item(migration.name, refresh);
+          const made = item(migration.name, commanded);
           items.set(made.element, made);
           return made.element;
         },
@@ -51,8 +50,8 @@ export function migrationsSection(refresh) {
   };
 }
 
-/** @param {string} name @param {() => void} refresh */
-function item(name, refresh) {
+/** @param {string} name @param {() => void} commanded */
+function item(name, commanded) {
   const badge = h('span', { class: 'badge' });
   const reason = h('p', { class: 'migration__reason' });
   const bar = h('progress', { max: '1', 'aria-label': `Progress of ${name}` });
@@ -71,12 +70,12 @@ function item(name, refresh) {
   const press = async (/** @type {import('./eta.js').Command} */ wanted) => {
     if (!latest || isBusy) return;
     isBusy = true;
-    const told = await carryOut(latest, wanted);
+    const told = await (await import('./commands.js')).command(latest, wanted);
     isBusy = false;
     if (told === null) return;
     setText(outcome, told.text);
     setAttribute(outcome, 'data-tone', told.isDone ? null : 'warn');
-    refresh();
+    commanded();
   };
   return {
     element,

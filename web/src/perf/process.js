@@ -87,6 +87,7 @@ export function runtimeSection() {
     ...section,
     /** @param {Schemas['Health'] | null} health @param {Schemas['Overview']} perf @param {Schemas['IoBody'] | null} io */
     update: (health, perf, io) => figures.update(runtimeFigures(health, perf, io)),
+    start: () => charts.forEach((chart) => chart.start()),
     stop: () => charts.forEach((chart) => chart.stop()),
   };
 }

@@ -5,7 +5,6 @@ import { h, setText } from '../shared/dom.js';
 import { card } from '../shared/figures.js';
 import { count, dateTime, milliseconds, parseUtc, utcTime } from '../shared/format.js';
 import { makeTable } from '../shared/table.js';
-import { resetRequests } from './commands.js';
 import { callTone, routeTone } from './thresholds.js';
 
 /**
@@ -19,8 +18,8 @@ export const routeRows = (endpoints) => Object.entries(endpoints)
   .map(([path, route]) => ({ path, route, totalMs: Math.round(route.count * route.avgMs) }))
   .sort((a, b) => b.totalMs - a.totalMs);
 
-/** @param {() => void} refresh */
-export function requestsSection(refresh) {
+/** @param {() => void} commanded after a command was given */
+export function requestsSection(commanded) {
   const table = makeTable({
     caption: 'Requests by route', isCaptionHidden: true, rowKey: ({ path }) => path, empty: 'No request has been counted.',
     order: { key: 'total', isDescending: true },
@@ -43,9 +42,9 @@ export function requestsSection(refresh) {
     type: 'button',
     on: {
       async click() {
-        const told = await resetRequests();
+        const told = await (await import('./commands.js')).resetRequests();
         if (told) setText(outcome, told.text);
-        if (told?.isDone) refresh();
+        if (told?.isDone) commanded();
       },
     },
   }, 'Count anew')));

@@ -50,6 +50,7 @@ export function sqliteSection() {
       figures.update(sqliteFigures(sqlite, counted));
       section.setNote(sqlite.reason ?? null, 'warn');
     },
+    start: () => charts.forEach((chart) => chart.start()),
     stop: () => charts.forEach((chart) => chart.stop()),
   };
 }
