@@ -1,7 +1,5 @@
 //! Where the fields of an ADVERT stand; see [`super::advert`] for the bytes.
 
-use std::slice;
-
 use super::advert::{APP_DATA_BYTES_MAX, Advert, AdvertFlags};
 use crate::mesh::breakdown::{BitRange, Drawing, RangeKind};
 

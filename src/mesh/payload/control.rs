@@ -114,15 +114,20 @@ impl Control {
             BitRange::new((3, 0), self.low_bits_label(), flags & NODE_TYPE_MASK, None),
         ];
         drawing.byte(first, "control", RangeKind::Flags, &bits);
-        let is_discovery = self.tag.is_some();
-        let Some(Discover { argument, tag, rest }) = split(rest).filter(|_| is_discovery) else {
+        let Some(found) = split(rest).filter(|_| self.tag.is_some()) else {
             drawing.part(rest, "control data", RangeKind::Opaque, HexBytes::from(rest));
             return;
         };
+        self.draw_discover(&found, drawing);
+    }
+
+    fn draw_discover(&self, found: &Discover<'_>, drawing: &mut Drawing<'_>) {
+        let Discover { argument, tag, rest } = *found;
         let argument = slice::from_ref(argument);
-        drawing.part(argument, "type filter", RangeKind::Number, self.filter);
-        let snr_db = self.snr_quarter_db.map(|quarters| f64::from(quarters) / SNR_PARTS);
-        drawing.part(argument, "SNR of the request", RangeKind::Snr, snr_db);
+        match self.snr_quarter_db.map(|quarters| f64::from(quarters) / SNR_PARTS) {
+            Some(db) => drawing.part(argument, "SNR of the request", RangeKind::Snr, db),
+            None => drawing.part(argument, "type filter", RangeKind::Number, self.filter),
+        }
         drawing.part(tag, "tag", RangeKind::Hash, self.tag);
         if let Some(since) = rest.first_chunk::<4>().filter(|_| self.since.is_some()) {
             drawing.part(since, "since", RangeKind::Time, self.since);
