@@ -6,7 +6,8 @@ CARGO ?= cargo
 NODE := $(shell command -v node)
 NPM_RUN := cd web && npm run --silent
 
-.PHONY: pages check-pages test-pages types screenshots build run test check fmt lint doc snap bench bench-analytics bench-backfill dist deps licences clean
+.PHONY: pages check-pages test-pages types screenshots build run test check fmt lint doc snap bench \
+        bench-analytics bench-backfill dist deps licences clean
 
 build: pages      ## release build, charts included
 	$(CARGO) build --release --locked

@@ -1,6 +1,119 @@
 // Generated from the API's description by `npm run types`. Not to be edited.
 
 export interface paths {
+    "/api/analytics/hash-sizes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * With how many bytes hops name their relays.
+         * @description Packets count once, where their best path has a hop; nodes are judged by their adverts.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description key of an area; adverts from within */
+                    area?: string;
+                    /** @description comma list of IATA codes; unknown ones and `All` are no filter */
+                    region?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description counts and nodes */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HashSizesBody"];
+                    };
+                };
+                /** @description digests are still being made */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/rf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signals, sizes and kinds of what was heard.
+         * @description Without a region the window is compared with the time at which a packet was first seen, with
+         *     one with that of each reception.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description key of an area; adverts from within */
+                    area?: string;
+                    /** @description RFC 3339, included; instead of `window` */
+                    from?: string;
+                    /** @description comma list of IATA codes; unknown ones and `All` are no filter */
+                    region?: string;
+                    /** @description RFC 3339, included; instead of `window` */
+                    to?: string;
+                    /** @description 1h, 24h, 1d, 3d, 7d, 1w or 30d */
+                    window?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description figures */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RfBody"];
+                    };
+                };
+                /** @description digests are still being made */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/decode": {
         parameters: {
             query?: never;
@@ -1270,6 +1383,57 @@ export interface components {
             /** Format: int64 */
             total: number;
         };
+        /** @description Values from `x` to `x + w`. */
+        Bar: {
+            /**
+             * Format: int64
+             * @description Values in it.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description Width.
+             */
+            w: number;
+            /**
+             * Format: double
+             * @description Lower end.
+             */
+            x: number;
+        };
+        /** @description How values are spread. */
+        Bars: {
+            /** @description None if there is no value. */
+            bins: components["schemas"]["Bar"][];
+            /**
+             * Format: double
+             * @description Greatest value.
+             */
+            max: number;
+            /**
+             * Format: double
+             * @description Least value.
+             */
+            min: number;
+        };
+        /** @description Packets by bytes per hop. */
+        BySize: {
+            /**
+             * Format: int64
+             * @description One byte.
+             */
+            1: number;
+            /**
+             * Format: int64
+             * @description Two bytes.
+             */
+            2: number;
+            /**
+             * Format: int64
+             * @description Three bytes.
+             */
+            3: number;
+        };
         /** @description Answers that are kept for some seconds. */
         CacheUse: {
             /** Format: int64 */
@@ -1287,6 +1451,26 @@ export interface components {
             recomputes: number;
             /** Format: int64 */
             staleHits: number;
+        };
+        /** @description What is known of one node. */
+        Capability: {
+            /** @description `advert`, `path` or empty. */
+            evidence: string;
+            /** @description ISO text. */
+            lastSeen?: string | null;
+            /** @description The largest that was seen, 1 if none was. */
+            maxHashSize: number;
+            /** @description Its name, or the first 8 digits of its key. */
+            name: string;
+            /** @description Public key. */
+            pubkey: string;
+            /** @description Its role. */
+            role?: string | null;
+            /**
+             * @description `confirmed`: its own advert says so. `suspected`: paths name a relay that can be only it by
+             *     more than a byte. `unknown`.
+             */
+            status: string;
         };
         /** @description Waits for the writer and holds of it, in milliseconds (spec §4.2). */
         ComponentPerf: {
@@ -1555,6 +1739,33 @@ export interface components {
             /** @description At most 200; `null` is none. */
             hashes?: string[] | null;
         };
+        /** @description The body. Packets count where their best path has a hop. */
+        HashSizesBody: {
+            /** @description `repeater` if a region is asked for and homes are known, else `observer`. */
+            attributionMethod: string;
+            /** @description Packets by bytes per hop. */
+            distribution: components["schemas"]["BySize"];
+            /**
+             * @description Repeaters by bytes per hop; `0` for those that were heard in zero-hop adverts only, absent
+             *     if there are none.
+             */
+            distributionByRepeaters: {
+                [key: string]: number;
+            };
+            /** @description By the hour in which packets were first seen, ascending. */
+            hourly: components["schemas"]["HourSizes"][];
+            /** @description Which nodes can do more than one byte; `null` if there are no nodes. */
+            multiByteCapability?: components["schemas"]["Capability"][] | null;
+            /** @description Nodes whose latest relayed advert has more than one byte per hop; most adverts first. */
+            multiByteNodes: components["schemas"]["MultiByteNode"][];
+            /** @description The hops that occur most. */
+            topHops: components["schemas"]["TopHop"][];
+            /**
+             * Format: int64
+             * @description Packets.
+             */
+            total: number;
+        };
         /** @description How the process is. */
         Health: {
             buildTime: string;
@@ -1606,6 +1817,36 @@ export interface components {
              */
             pending_warmup_tasks?: components["schemas"]["WarmupTask"][] | null;
             ready: boolean;
+        };
+        /** @description An hour's packets. */
+        HourCount: {
+            /**
+             * Format: int64
+             * @description Packets.
+             */
+            count: number;
+            /** @description Such as `2026-07-18T08`. */
+            hour: string;
+        };
+        /** @description An hour's signals. */
+        HourSignal: {
+            /**
+             * Format: double
+             * @description Mean, dB.
+             */
+            avgSnr: number;
+            /**
+             * Format: int64
+             * @description Receptions.
+             */
+            count: number;
+            /** @description Such as `2026-07-18T08`. */
+            hour: string;
+        };
+        /** @description An hour's packets by bytes per hop. */
+        HourSizes: components["schemas"]["BySize"] & {
+            /** @description Such as `2026-07-18T08`. */
+            hour: string;
         };
         /** @description What ingest reads and writes. */
         IngestorIo: components["schemas"]["IoRates"] & {
@@ -1994,6 +2235,24 @@ export interface components {
             /** Format: int64 */
             watchdogPanicCount?: number | null;
         };
+        /** @description A node that uses more than one byte. */
+        MultiByteNode: {
+            /** @description Bytes per hop. */
+            hashSize: number;
+            /** @description When its latest advert was first seen, ISO text. */
+            lastSeen?: string | null;
+            /** @description Its name, or the first 8 digits of its key. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Adverts.
+             */
+            packets: number;
+            /** @description Public key. */
+            pubkey: string;
+            /** @description Its role, if its row is there. */
+            role?: string | null;
+        };
         /** @description Before the database is open. */
         NotReady: {
             ready: boolean;
@@ -2350,6 +2609,19 @@ export interface components {
             /** @description The same as `first_seen`. */
             timestamp: string;
         };
+        /** @description One reception. */
+        Point: {
+            /**
+             * Format: double
+             * @description dBm.
+             */
+            rssi: number;
+            /**
+             * Format: double
+             * @description dB.
+             */
+            snr: number;
+        };
         /** @description A frame to decode. */
         PostedFrame: {
             /** @description Blanks are ignored. */
@@ -2430,6 +2702,64 @@ export interface components {
             /** Format: double */
             snr?: number | null;
             timestamp: string;
+        };
+        /** @description The body. Packets are counted once, receptions each. */
+        RfBody: {
+            /**
+             * Format: int64
+             * @description Bytes, rounded down.
+             */
+            avgPacketSize: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            maxPacketSize: number;
+            /**
+             * Format: int64
+             * @description Bytes.
+             */
+            minPacketSize: number;
+            /** @description Of packets, in 25 bars. */
+            packetSizes: components["schemas"]["Bars"];
+            /** @description Different packets that were heard in an hour, ascending. */
+            packetsPerHour: components["schemas"]["HourCount"][];
+            /** @description Packets by payload type, most first. */
+            payloadTypes: components["schemas"]["TypeCount"][];
+            /** @description dBm of receptions. */
+            rssi: components["schemas"]["Spread"];
+            /** @description In 20 bars. */
+            rssiValues: components["schemas"]["Bars"];
+            /** @description An even sample of receptions with both signals, at most 999, in the order of packets. */
+            scatterData: components["schemas"]["Point"][];
+            /** @description Receptions with SNR, by hour, ascending. */
+            signalOverTime: components["schemas"]["HourSignal"][];
+            /** @description dB of receptions. */
+            snr: components["schemas"]["Spread"];
+            /** @description Receptions with SNR by payload type, most first. */
+            snrByType: components["schemas"]["TypeSignal"][];
+            /** @description In 20 bars. */
+            snrValues: components["schemas"]["Bars"];
+            /**
+             * Format: double
+             * @description From the first to the last reception.
+             */
+            timeSpanHours: number;
+            /**
+             * Format: int64
+             * @description Receptions.
+             */
+            totalAllPackets: number;
+            /**
+             * Format: int64
+             * @description Receptions with SNR.
+             */
+            totalPackets: number;
+            /**
+             * Format: int64
+             * @description Different packets.
+             */
+            totalTransmissions: number;
         };
         /** @description Nodes seen in the last 7 days, by role. */
         RoleCounts: {
@@ -2599,6 +2929,34 @@ export interface components {
              */
             lastReceiptUnix: number;
         };
+        /** @description What is said of signals. */
+        Spread: {
+            /**
+             * Format: double
+             * @description Mean.
+             */
+            avg: number;
+            /**
+             * Format: double
+             * @description Greatest.
+             */
+            max: number;
+            /**
+             * Format: double
+             * @description Of n in ascending order the one at n/2.
+             */
+            median: number;
+            /**
+             * Format: double
+             * @description Least.
+             */
+            min: number;
+            /**
+             * Format: double
+             * @description Of the whole population.
+             */
+            stddev: number;
+        };
         /** @description The body of `/api/perf/sqlite`: six names of the contract (§2.7), then ours. */
         SqlitePerf: {
             /**
@@ -2746,6 +3104,22 @@ export interface components {
              */
             id: number;
         };
+        /** @description A hop. */
+        TopHop: {
+            /**
+             * Format: int64
+             * @description How often it occurs in best paths.
+             */
+            count: number;
+            /** @description As the paths spell it. */
+            hex: string;
+            /** @description Of the only relay (or only node) that it can mean. */
+            name?: string | null;
+            /** @description Of the same. */
+            pubkey?: string | null;
+            /** @description Bytes. */
+            size: number;
+        };
         /** @description [`Sums`] in the units of the API. */
         TotalsRow: {
             /**
@@ -2788,6 +3162,46 @@ export interface components {
              * @description See [`Sums::wal_pages`]; `null` if SQLite did not tell.
              */
             walPages?: number | null;
+        };
+        /** @description Packets of one type. */
+        TypeCount: {
+            /**
+             * Format: int64
+             * @description Packets.
+             */
+            count: number;
+            /** @description The format's name, or `UNK(n)`. */
+            name: string;
+            /**
+             * Format: int64
+             * @description Its number; `null` if a row holds none.
+             */
+            type?: number | null;
+        };
+        /** @description Signals of one type, dB. */
+        TypeSignal: {
+            /**
+             * Format: double
+             * @description Mean.
+             */
+            avg: number;
+            /**
+             * Format: int64
+             * @description Receptions.
+             */
+            count: number;
+            /**
+             * Format: double
+             * @description Greatest.
+             */
+            max: number;
+            /**
+             * Format: double
+             * @description Least.
+             */
+            min: number;
+            /** @description As in `payloadTypes`. */
+            name: string;
         };
         Vec: (null | string)[];
         /** @description One piece of work that has to end before the process is as fast and complete as it can be. */
