@@ -114,6 +114,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists channels, the latest active first; encrypted ones come last, if they are asked for. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `true` for all */
+                    includeEncrypted?: boolean;
+                    /** @description comma list of IATA codes, any; `All` */
+                    region?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description channels */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ChannelList"];
+                    };
+                };
+                /** @description busy */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/channels/{hash}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns what was said in a channel: the newest texts, oldest first. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description texts, 100 by default */
+                    limit?: number;
+                    /** @description texts to step over, from the newest */
+                    offset?: number;
+                    /** @description comma list of IATA codes, any; `All` */
+                    region?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description name, or `enc_` and the hash byte */
+                    hash: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description texts; none of an unknown channel */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["MessageList"];
+                    };
+                };
+                /** @description busy */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/decode": {
         parameters: {
             query?: never;
@@ -311,6 +416,271 @@ export interface paths {
                 };
                 /** @description starting or busy */
                 503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists nodes. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description key of an area */
+                    area?: string;
+                    /** @description first seen at this time at the latest */
+                    before?: string;
+                    /** @description `1h`, `6h`, `24h`, `7d`, `30d` */
+                    lastHeard?: string;
+                    /** @description rows, 50 by default */
+                    limit?: number;
+                    /** @description rows to step over */
+                    offset?: number;
+                    /** @description comma list of IATA codes, any; `All` */
+                    region?: string;
+                    /** @description exactly */
+                    role?: string;
+                    /** @description part of the name */
+                    search?: string;
+                    /** @description `lastSeen`, `name`, `packetCount` */
+                    sortBy?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description nodes */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NodeList"];
+                    };
+                };
+                /** @description a parameter is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description busy */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nodes/{pubkey}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns one node by its key, or by the first 8 or more digits of it. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description public key, or its beginning */
+                    pubkey: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description the node and its last 20 adverts */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["NodeDetail"];
+                    };
+                };
+                /** @description there is none */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description more than one key begins so */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/nodes/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Finds up to ten nodes by a part of the name or the beginning of the key. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description part of a name, beginning of a key */
+                    q?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description seen last first */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FoundNodes"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/observers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists active observers, seen last first. Without any query the list may be some seconds old and
+         *     says so in `X-Cache-Age-Seconds`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description observers */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ObserverList"];
+                    };
+                };
+                /** @description busy */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/observers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns one observer, an inactive one too. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description exactly, in its case */
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description the observer */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ObserverRow"];
+                    };
+                };
+                /** @description there is none */
+                404: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -1472,6 +1842,22 @@ export interface components {
              */
             status: string;
         };
+        /** @description All channels. */
+        ChannelList: {
+            channels: components["schemas"]["ChannelRow"][];
+        };
+        /** @description One channel. */
+        ChannelRow: {
+            /** @description Only of a channel whose key is not known. */
+            encrypted?: boolean | null;
+            hash: string;
+            lastActivity?: string | null;
+            lastMessage?: string | null;
+            lastSender?: string | null;
+            /** Format: int64 */
+            messageCount: number;
+            name: string;
+        };
         /** @description Waits for the writer and holds of it, in milliseconds (spec §4.2). */
         ComponentPerf: {
             /**
@@ -1733,6 +2119,10 @@ export interface components {
             /** Format: double */
             snr?: number | null;
             timestamp: string;
+        };
+        /** @description What was found. */
+        FoundNodes: {
+            nodes: components["schemas"]["NodeRow"][];
         };
         /** @description Content hashes. */
         HashList: {
@@ -2094,6 +2484,35 @@ export interface components {
             /** Format: int64 */
             rss?: number | null;
         };
+        /** @description A part of what was said. */
+        MessageList: {
+            /** @description Oldest first. */
+            messages: components["schemas"]["MessageRow"][];
+            /** @description All texts of the channel. */
+            total: number;
+        };
+        /** @description One text. */
+        MessageRow: {
+            first_seen: string;
+            hops: number;
+            /** @description Who heard it first: one, or none. */
+            observers: string[];
+            packetHash: string;
+            /**
+             * Format: int64
+             * @description Of its first reception.
+             */
+            packetId: number;
+            /** @description Receptions. */
+            repeats: number;
+            sender?: string | null;
+            sender_timestamp?: unknown;
+            /** Format: double */
+            snr?: number | null;
+            text: string;
+            /** @description Its latest reception. */
+            timestamp: string;
+        };
         /** @description One migration; names and order of the API. */
         MigrationStatus: {
             /** @description Who moved it there. */
@@ -2253,6 +2672,81 @@ export interface components {
             /** @description Its role, if its row is there. */
             role?: string | null;
         };
+        /** @description All nodes by role. */
+        NodeCounts: {
+            /** Format: int64 */
+            companions: number;
+            /** Format: int64 */
+            repeaters: number;
+            /** Format: int64 */
+            rooms: number;
+            /** Format: int64 */
+            sensors: number;
+        };
+        /** @description One node. */
+        NodeDetail: {
+            node: components["schemas"]["NodeRow"];
+            recentAdverts: Record<string, never>[];
+        };
+        /** @description A part of the list. */
+        NodeList: {
+            counts: components["schemas"]["NodeCounts"];
+            nodes: components["schemas"]["NodeRow"][];
+            /**
+             * Format: int64
+             * @description Length of the whole list.
+             */
+            total: number;
+        };
+        /** @description A node. */
+        NodeRow: {
+            /** Format: int64 */
+            advert_count: number;
+            /** Format: int64 */
+            battery_mv?: number | null;
+            default_scope?: string | null;
+            first_seen?: string | null;
+            /**
+             * Format: int64
+             * @description Only of one node: its flood adverts of 7 days.
+             */
+            flood_advert_count_7d?: number | null;
+            /** @description Advertises from outside the geo filter. */
+            foreign: boolean;
+            /**
+             * Format: int32
+             * @description Bytes of its path hashes, by its latest advert of 7 days.
+             */
+            hash_size?: number | null;
+            hash_size_inconsistent: boolean;
+            /** @description Only if there is more than one. */
+            hash_sizes_seen?: number[] | null;
+            /** @description The same as `last_seen`. */
+            last_heard?: string | null;
+            last_relayed?: string | null;
+            last_seen?: string | null;
+            /** Format: double */
+            lat?: number | null;
+            /** Format: double */
+            lon?: number | null;
+            name?: string | null;
+            public_key: string;
+            /** @description Repeaters and rooms, unless it could not be read. */
+            relay_active?: boolean | null;
+            /** Format: int64 */
+            relay_count_1h?: number | null;
+            /** Format: int64 */
+            relay_count_24h?: number | null;
+            /** Format: int64 */
+            relay_window_hours?: number | null;
+            role?: string | null;
+            /** Format: double */
+            temperature_c?: number | null;
+            /** @description Regions whose packets it passed on. */
+            transported_scopes?: string[] | null;
+            /** Format: int64 */
+            unscoped_relay_count_24h?: number | null;
+        };
         /** @description Before the database is open. */
         NotReady: {
             ready: boolean;
@@ -2283,6 +2777,55 @@ export interface components {
             results: {
                 [key: string]: components["schemas"]["ObservationRow"][];
             };
+        };
+        /** @description All active observers. */
+        ObserverList: {
+            observers: components["schemas"]["ObserverRow"][];
+            /** @description When it was read. */
+            server_time: string;
+        };
+        /** @description One observer. */
+        ObserverRow: {
+            /** Format: int64 */
+            battery_mv?: number | null;
+            /** @description Absent if it never said. */
+            can_relay?: boolean | null;
+            client_version?: string | null;
+            clock_last_naive_at?: string | null;
+            /** @description Whether it sent times without a zone in the last 24 h. */
+            clock_naive: boolean;
+            /** Format: int64 */
+            clock_skew_count_24h: number;
+            /** Format: int64 */
+            clock_skew_seconds?: number | null;
+            firmware?: string | null;
+            first_seen?: string | null;
+            iata?: string | null;
+            id: string;
+            last_packet_at?: string | null;
+            last_seen?: string | null;
+            /**
+             * Format: double
+             * @description Of the node with the same key; in lists only.
+             */
+            lat?: number | null;
+            /** Format: double */
+            lon?: number | null;
+            model?: string | null;
+            name?: string | null;
+            nodeRole?: string | null;
+            /** Format: double */
+            noise_floor?: number | null;
+            /** Format: int64 */
+            packet_count: number;
+            /**
+             * Format: int64
+             * @description Receptions.
+             */
+            packetsLastHour: number;
+            radio?: string | null;
+            /** Format: int64 */
+            uptime_secs?: number | null;
         };
         /** @description The body. */
         Overview: {
