@@ -16,8 +16,9 @@ const TRUNCATED_PATH: &str = "0C1234567843AABB";
 const TEMPERATURE: &str = "temperature (\u{b0}C)";
 
 /// The field of the decoded payload's JSON that a range shows, where it shows the very same.
-const FIELDS: [(&str, &str); 21] = [
+const FIELDS: [(&str, &str); 22] = [
     ("public key", "pubKey"),
+    ("responder's public key", "ctrlPubKey"),
     ("timestamp", "timestamp"),
     ("signature", "signature"),
     ("latitude", "lat"),

@@ -133,7 +133,7 @@ impl Control {
             drawing.part(since, "since", RangeKind::Time, self.since);
         }
         if let (Some(key), Some(shown)) = (shown_key(rest), &self.public_key) {
-            drawing.part(key, "public key", RangeKind::Key, shown);
+            drawing.part(key, "responder's public key", RangeKind::Key, shown);
         }
     }
 
