@@ -10,9 +10,9 @@ import { ROUTES, TYPES } from './names.js';
 /** Fields that are always in view; the others are behind "More filters". */
 const FIRST = ['type', 'observer', 'node', 'channel'];
 const HINTS = /** @type {Record<string, [string, string]>} */ ({
-  observer: ['Observer', 'id, or several with commas'], node: ['Node', 'name or public key'],
-  channel: ['Channel', '#name, or enc_ and hash byte'], hash: ['Hash', '16 hex digits'],
-  region: ['Region', 'IATA codes with commas'], area: ['Area', 'key of an area'],
+  observer: ['Observer', 'id, id…'], node: ['Node', 'name or key'],
+  channel: ['Channel', '#name or enc_A1'], hash: ['Hash', '16 hex digits'],
+  region: ['Region', 'PAR, LYS…'], area: ['Area', 'key of an area'],
 });
 
 /**
@@ -34,7 +34,7 @@ export function filterForm(filters, onChange) {
       list: field === 'observer' ? known.id : null,
     });
   }
-  const view = choice([['', 'Grouped, heard last first'], ['plain', 'Plain, newest first'], ['plain asc', 'Plain, oldest first']]);
+  const view = choice([['', 'Heard last first'], ['plain', 'Newest first'], ['plain asc', 'Oldest first']]);
   const size = choice(SIZES.map((rows) => [String(rows), String(rows)]));
   const labels = { ...Object.fromEntries(Object.entries(HINTS).map(([field, [label]]) => [field, label])), type: 'Type', route: 'Route', since: 'Since (UTC)', until: 'Until (UTC)' };
   const labelled = (/** @type {string} */ field) => h('label', {}, /** @type {any} */ (labels)[field], /** @type {Node} */ (inputs[field]));
@@ -43,7 +43,7 @@ export function filterForm(filters, onChange) {
     h('div', { class: 'form' }, rest.map(labelled), h('label', {}, 'Rows', size)));
   const clear = h('button', { type: 'button', class: 'quiet', on: { click: () => set(filtersOf(new URLSearchParams()), true) } }, 'Clear');
   const element = h('form', { class: 'filters', role: 'search', 'aria-label': 'Filters' },
-    h('div', { class: 'form' }, FIRST.map(labelled), h('label', {}, 'List', view), clear), more, known);
+    h('div', { class: 'form' }, FIRST.map(labelled), h('label', {}, 'Order', view), clear), more, known);
 
   const read = () => {
     const query = new URLSearchParams();

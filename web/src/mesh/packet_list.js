@@ -37,13 +37,13 @@ const COLUMNS = [
   },
   { key: 'receptions', label: 'Receptions', isNumber: true, text: ({ receptions }) => count(receptions) },
   { key: 'observer', label: 'Best observer', class: 'told wide', text: ({ observer }) => shown(observer, 60) },
-  { key: 'regions', label: 'Regions', class: 'wide', text: ({ regions }) => shown(regions.join(', '), 40) },
+  { key: 'regions', label: 'Regions', class: 'widest', text: ({ regions }) => shown(regions.join(', '), 40) },
   { key: 'hops', label: 'Hops', isNumber: true, text: ({ hops }) => count(hops) },
   { key: 'snr', label: 'SNR', isNumber: true, title: 'dB, of the best reception', text: ({ snr }) => fixed(snr, 1) },
   { key: 'rssi', label: 'RSSI', isNumber: true, class: 'wide', title: 'dBm, of the best reception', text: ({ rssi }) => fixed(rssi, 0) },
   { key: 'route', label: 'Route', class: 'widest', text: ({ route }) => routeName(route) },
   { key: 'bytes', label: 'Bytes', isNumber: true, class: 'wide', text: ({ bytes }) => count(bytes) },
-  { key: 'hash', label: 'Hash', class: 'mono widest', text: ({ hash }) => shown(hash, 16) },
+  { key: 'hash', label: 'Hash', class: 'mono nowrap widest', text: ({ hash }) => shown(hash, 16) },
 ];
 
 /** @param {HTMLElement} root @param {import('../pages.js').PageContext} context */
