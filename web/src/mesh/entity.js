@@ -25,7 +25,7 @@ export function mountEntity(root, { back, everyMs, ask, draw, missing, below = [
   const links = h('p', { class: 'links' });
   const figures = makeFigures();
   const note = h('p', { class: 'note', role: 'status' }, 'Asking the server…');
-  const content = h('div', { class: 'page', hidden: true }, key, h('section', { class: 'card', 'aria-label': 'Figures' }, figures.element, links), ...below);
+  const content = h('div', { class: 'stack', hidden: true }, key, h('section', { class: 'card', 'aria-label': 'Figures' }, figures.element, links), ...below);
   root.append(h('div', { class: 'head' }, title, age.element, h('div', { class: 'buttons' }, h('a', { href: back.href }, back.text))), note, content);
   const show = (/** @type {string | null} */ text) => {
     note.hidden = text === null;

@@ -62,7 +62,7 @@ export function mountDetail(root, context, id) {
   const heard = card('receptions', 'Receptions', table.element);
   const json = h('pre', { class: 'json told', tabindex: '0' });
   const decoded = card('decoded', 'Decoded', json);
-  const content = h('div', { class: 'page', hidden: true }, what, figures.element, bytes.element, heard.element, decoded.element);
+  const content = h('div', { class: 'stack', hidden: true }, what, figures.element, bytes.element, heard.element, decoded.element);
   const missing = h('p', { class: 'note', role: 'status' }, 'Asking the server…');
   root.append(h('div', { class: 'head' }, title, age.element,
     h('div', { class: 'buttons' }, h('a', { href: '/packets' }, 'All packets'))), missing, content);

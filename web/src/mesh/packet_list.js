@@ -30,11 +30,8 @@ const DRAW_MS = 300;
 /** @type {import('../shared/table.js').Column<PacketRow>[]} */
 const COLUMNS = [
   { key: 'time', label: 'Heard', class: 'nowrap time', text: ({ latestMs }) => agoText(latestMs), hint: ({ latestMs }) => isoTitle(latestMs) },
-  { key: 'type', label: 'Type', class: 'nowrap', text: ({ type }) => typeName(type) },
-  {
-    key: 'what', label: 'Packet', class: 'told', isHeader: true, text: ({ what, hash }) => what || hash,
-    link: ({ hash }) => (hash ? `/packets/${encodeURIComponent(hash)}` : null),
-  },
+  { key: 'type', label: 'Type', class: 'nowrap wide', text: ({ type }) => typeName(type) },
+  { key: 'what', label: 'Packet', class: 'told', isHeader: true, text: () => '', make: () => h('div', {}, h('a'), h('div', { class: 'narrow note' })), update: fillWhat },
   { key: 'receptions', label: 'Receptions', isNumber: true, text: ({ receptions }) => count(receptions) },
   { key: 'observer', label: 'Best observer', class: 'told wide', text: ({ observer }) => shown(observer, 60) },
   { key: 'regions', label: 'Regions', class: 'widest', text: ({ regions }) => shown(regions.join(', '), 40) },
@@ -45,6 +42,14 @@ const COLUMNS = [
   { key: 'bytes', label: 'Bytes', isNumber: true, class: 'wide', text: ({ bytes }) => count(bytes) },
   { key: 'hash', label: 'Hash', class: 'mono nowrap widest', text: ({ hash }) => shown(hash, 16) },
 ];
+
+/** On a phone there is no column for the type. @param {HTMLElement} place @param {PacketRow} row */
+function fillWhat(place, { what, hash, type }) {
+  const [link, kind] = /** @type {HTMLElement[]} */ ([...place.children]);
+  setText(/** @type {Node} */ (link), what || shown(hash, 16) || 'unknown');
+  setAttribute(/** @type {Element} */ (link), 'href', hash ? `/packets/${encodeURIComponent(hash)}` : null);
+  setText(/** @type {Node} */ (kind), typeName(type));
+}
 
 /** @param {HTMLElement} root @param {import('../pages.js').PageContext} context */
 export function mountList(root, context) {
