@@ -169,9 +169,9 @@ impl ChannelKeys {
         read: impl Fn(&[u8]) -> Option<T>,
     ) -> Option<(&str, T)> {
         let mut buffer = [0; PAYLOAD_BYTES_MAX];
-        self.candidates(sealed.hash).find_map(|(name, key)| {
+        self.candidates(*sealed.hash).find_map(|(name, key)| {
             let plaintext =
-                crypto::open_into(&mut buffer, key.secret(), sealed.mac, sealed.ciphertext)?;
+                crypto::open_into(&mut buffer, key.secret(), *sealed.mac, sealed.ciphertext)?;
             Some((name, read(plaintext)?))
         })
     }
@@ -179,8 +179,8 @@ impl ChannelKeys {
 
 /// A group payload before it is opened.
 pub(super) struct Sealed<'a> {
-    pub hash: u8,
-    pub mac: [u8; MAC_BYTES],
+    pub hash: &'a u8,
+    pub mac: &'a [u8; MAC_BYTES],
     pub ciphertext: &'a [u8],
 }
 

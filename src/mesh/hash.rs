@@ -47,9 +47,10 @@ pub fn content_hash_of_hex(hex_text: &str) -> String {
 /// looked at.
 fn of_frame(frame: &[u8]) -> Option<ContentHash> {
     let parts = Parts::of(frame).ok()?;
-    let path_bytes = path::hash_size(parts.length_byte) * path::hop_count(parts.length_byte);
+    let length_byte = *parts.length_byte;
+    let path_bytes = path::hash_size(length_byte) * path::hop_count(length_byte);
     let payload = parts.rest.get(path_bytes..)?;
-    Some(of_parts(parts.header, parts.length_byte, payload))
+    Some(of_parts(parts.header, length_byte, payload))
 }
 
 pub(super) fn of_parts(header: Header, length_byte: u8, payload: &[u8]) -> ContentHash {

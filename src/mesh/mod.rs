@@ -2,12 +2,14 @@
 //!
 //! In reading order: [`packet`] splits a frame ([`header`], [`path`]) and hashes it ([`hash`]);
 //! [`payload`] decodes what it carries, with [`channel`] keys; [`region`] tells the scope;
-//! [`encode`] builds frames, with an [`identity`]; [`crypto`] is under both; [`airtime`] is the
-//! radio's arithmetic; [`go_json`] writes JSON as the original does.
+//! [`mod@breakdown`] shows which bytes say what; [`encode`] builds frames, with an [`identity`];
+//! [`crypto`] is under both; [`airtime`] is the radio's arithmetic; [`go_json`] writes JSON as the
+//! original does.
 //!
 //! No byte sequence makes anything here panic (`fuzz/`, `tests/it/mesh_fuzz.rs`).
 
 pub mod airtime;
+pub mod breakdown;
 pub mod channel;
 pub mod crypto;
 pub mod encode;
@@ -22,6 +24,7 @@ pub mod payload;
 pub mod region;
 
 pub use airtime::{Radio, time_on_air_ms};
+pub use breakdown::{BitRange, Breakdown, ByteRange, RangeKind, breakdown};
 pub use channel::{ChannelKeyError, ChannelKeys, ChannelSecret, hashtag_key};
 pub use hash::{ContentHash, content_hash_of_hex};
 pub use header::{Header, PayloadType, RouteType};

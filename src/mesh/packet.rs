@@ -36,22 +36,12 @@ impl<'a> Packet<'a> {
     /// Says why the bytes are no frame; the checks come in the order of [`PacketError`].
     pub fn parse(frame: &'a [u8]) -> Result<Self, PacketError> {
         let parts = Parts::of(frame)?;
-        let length_byte = parts.length_byte;
-        let (size, count) = (path::hash_size(length_byte), path::hop_count(length_byte));
-        if size == RESERVED_HASH_SIZE || size * count > PATH_BYTES_MAX {
-            return Err(PacketError::BadPathLength(length_byte));
-        }
-        let Some((bytes, payload)) = parts.rest.split_at_checked(size * count) else {
-            return Err(PacketError::TruncatedPath {
-                path_bytes: size * count,
-                rest_bytes: parts.rest.len(),
-            });
-        };
+        let (path, payload) = parts.split_path()?;
         if payload.len() > PAYLOAD_BYTES_MAX {
             return Err(PacketError::LongPayload(payload.len()));
         }
-        let path = Path { length_byte, bytes };
-        Ok(Self { header: parts.header, transport_codes: parts.transport_codes, path, payload })
+        let transport_codes = parts.transport_codes.copied();
+        Ok(Self { header: parts.header, transport_codes, path, payload })
     }
 
     /// Returns the key that all receptions of this packet share (format §2).
@@ -68,29 +58,58 @@ impl<'a> Packet<'a> {
 /// A frame up to its path_len byte, before any check of the path.
 pub(super) struct Parts<'a> {
     pub header: Header,
-    pub transport_codes: Option<[u8; TRANSPORT_CODES_BYTES]>,
-    pub length_byte: u8,
+    pub transport_codes: Option<&'a [u8; TRANSPORT_CODES_BYTES]>,
+    pub length_byte: &'a u8,
     /// Path and payload.
     pub rest: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
     pub fn of(frame: &'a [u8]) -> Result<Self, PacketError> {
-        let (&first, mut rest) = frame.split_first().ok_or(PacketError::TooShort(0))?;
+        let Prefix { header, transport_codes, rest } = Prefix::of(frame)?;
+        let (length_byte, rest) =
+            rest.split_first().ok_or(PacketError::NoPathLength(frame.len()))?;
+        Ok(Self { header, transport_codes, length_byte, rest })
+    }
+
+    /// Returns the path and what follows it.
+    pub fn split_path(&self) -> Result<(Path<'a>, &'a [u8]), PacketError> {
+        let length_byte = *self.length_byte;
+        let (size, count) = (path::hash_size(length_byte), path::hop_count(length_byte));
+        if size == RESERVED_HASH_SIZE || size * count > PATH_BYTES_MAX {
+            return Err(PacketError::BadPathLength(length_byte));
+        }
+        let Some((bytes, payload)) = self.rest.split_at_checked(size * count) else {
+            return Err(PacketError::TruncatedPath {
+                path_bytes: size * count,
+                rest_bytes: self.rest.len(),
+            });
+        };
+        Ok((Path { length_byte, bytes }, payload))
+    }
+}
+
+/// What stands before the path_len byte.
+pub(super) struct Prefix<'a> {
+    pub header: Header,
+    pub transport_codes: Option<&'a [u8; TRANSPORT_CODES_BYTES]>,
+    /// From the path_len byte on.
+    pub rest: &'a [u8],
+}
+
+impl<'a> Prefix<'a> {
+    pub fn of(frame: &'a [u8]) -> Result<Self, PacketError> {
+        let (&first, rest) = frame.split_first().ok_or(PacketError::TooShort(0))?;
         if rest.is_empty() {
             return Err(PacketError::TooShort(1));
         }
         let header = Header::from_byte(first);
-        let mut transport_codes = None;
-        if header.route.has_transport_codes() {
-            let (codes, after) =
-                rest.split_first_chunk().ok_or(PacketError::NoTransportCodes(frame.len()))?;
-            transport_codes = Some(*codes);
-            rest = after;
+        if !header.route.has_transport_codes() {
+            return Ok(Self { header, transport_codes: None, rest });
         }
-        let (&length_byte, rest) =
-            rest.split_first().ok_or(PacketError::NoPathLength(frame.len()))?;
-        Ok(Self { header, transport_codes, length_byte, rest })
+        let (codes, rest) =
+            rest.split_first_chunk().ok_or(PacketError::NoTransportCodes(frame.len()))?;
+        Ok(Self { header, transport_codes: Some(codes), rest })
     }
 }
 

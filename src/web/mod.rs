@@ -22,6 +22,7 @@ pub mod node_rows;
 pub mod nodes;
 pub mod observers;
 pub mod openapi;
+pub mod packet_breakdown;
 pub mod packet_post;
 pub mod packet_query;
 pub mod packet_rows;

@@ -9,6 +9,7 @@ use super::auth::Keyed;
 use super::error::ApiError;
 use super::json::JsonBody;
 use super::openapi::ErrorBody;
+use super::packet_breakdown::BreakdownBody;
 use super::state::{AppState, State};
 use crate::actors::intake::{SubmitError, SubmitPacket};
 use crate::actors::line::AskError;
@@ -16,7 +17,8 @@ use crate::ingest::PacketArrival;
 use crate::ingest::reception::{ObserverSeen, Record};
 use crate::ingest::rules::{Received, Rules};
 use crate::mesh::{
-    DecodeRules, Packet, PathView, decode_payload, frame_from_hex, go_json, header::Header,
+    DecodeRules, Packet, PacketError, PathView, decode_payload, frame_from_hex, go_json,
+    header::Header,
 };
 
 /// Receptions without an observer would never be recognised as repeated, so they have this one
@@ -59,13 +61,20 @@ pub struct StoredAnswer {
 pub struct PostedFrame {
     /// Blanks are ignored.
     hex: Option<String>,
+    /// Whether to say which bytes say what.
+    #[serde(default)]
+    breakdown: bool,
 }
 
 /// What a frame says.
 #[derive(Serialize, ToSchema)]
 pub struct DecodedAnswer {
-    #[schema(value_type = Decoded)]
-    decoded: Box<RawValue>,
+    /// `null` only where a breakdown was asked for and the bytes are no packet.
+    #[schema(value_type = Option<Decoded>)]
+    decoded: Option<Box<RawValue>>,
+    /// If asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    breakdown: Option<BreakdownBody>,
 }
 
 /// A decoded frame.
@@ -109,6 +118,9 @@ pub async fn post(
 }
 
 /// Decodes a frame; nothing is stored.
+///
+/// With `breakdown` bytes that are no packet are no error: the answer says what could be read of
+/// them, and why the rest could not.
 #[utoipa::path(
     post,
     path = "/api/decode",
@@ -120,24 +132,40 @@ pub async fn post(
     )
 )]
 pub async fn decode_only(state: State, posted: Json<PostedFrame>) -> Result<JsonBody, ApiError> {
-    let decoded = decode(&state.rules, posted.hex.as_deref())?;
-    Ok(JsonBody::of(&DecodedAnswer { decoded }))
+    let hex = posted.hex.as_deref();
+    if !posted.breakdown {
+        let decoded = Some(decode(&state.rules, hex)?);
+        return Ok(JsonBody::of(&DecodedAnswer { decoded, breakdown: None }));
+    }
+    let breakdown = BreakdownBody::of(&frame_of(hex)?, &rules_of(&state.rules));
+    let decoded = breakdown.is_whole().then(|| decode(&state.rules, hex)).transpose()?;
+    Ok(JsonBody::of(&DecodedAnswer { decoded, breakdown: Some(breakdown) }))
 }
 
 /// The decoded frame as JSON text; a text, because it borrows from the frame.
 fn decode(rules: &Rules, hex: Option<&str>) -> Result<Box<RawValue>, ApiError> {
-    let hex = hex.map(str::trim).filter(|hex| !hex.is_empty());
-    let hex = hex.ok_or_else(|| ApiError::bad_request("hex is required"))?;
-    let refusal = |error: crate::mesh::PacketError| ApiError::bad_request(error.to_string());
-    let frame = frame_from_hex(hex).map_err(refusal)?;
+    let frame = frame_of(hex)?;
     let packet = Packet::parse(&frame).map_err(refusal)?;
-    let rules = DecodeRules { channels: rules.channels(), verify_signatures: true };
     let text = go_json::to_string(&Decoded {
         header: packet.header,
         path: PathView::of(&packet),
-        payload: decode_payload(&packet, &rules),
+        payload: decode_payload(&packet, &rules_of(rules)),
     });
     RawValue::from_string(text).map_err(ApiError::internal)
+}
+
+fn frame_of(hex: Option<&str>) -> Result<Vec<u8>, ApiError> {
+    let hex = hex.map(str::trim).filter(|hex| !hex.is_empty());
+    let hex = hex.ok_or_else(|| ApiError::bad_request("hex is required"))?;
+    frame_from_hex(hex).map_err(refusal)
+}
+
+fn rules_of(rules: &Rules) -> DecodeRules<'_> {
+    DecodeRules { channels: rules.channels(), verify_signatures: true }
+}
+
+fn refusal(error: PacketError) -> ApiError {
+    ApiError::bad_request(error.to_string())
 }
 
 /// The rules of ingest hold for posted packets too.

@@ -13,6 +13,7 @@ mod api_post;
 mod api_stats;
 mod api_transport;
 mod backfill;
+mod breakdown;
 mod command_line;
 mod config;
 mod faults;

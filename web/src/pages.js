@@ -21,6 +21,10 @@
 export const PAGES = [
   { name: 'perf', label: 'Perf', style: 'perf.css', load: () => import('./pages/perf.js') },
   { name: '', label: 'Live', load: () => import('./pages/start.js') },
+  { name: 'packets', label: 'Packets', style: 'mesh.css', load: () => import('./pages/packets.js') },
+  { name: 'nodes', label: 'Nodes', style: 'mesh.css', load: () => import('./pages/nodes.js') },
+  { name: 'observers', label: 'Observers', style: 'mesh.css', load: () => import('./pages/observers.js') },
+  { name: 'channels', label: 'Channels', style: 'mesh.css', load: () => import('./pages/channels.js') },
 ];
 
 /** @param {string} path @returns {{ page: Page | null, rest: string[] }} */

@@ -4,13 +4,13 @@
 //!  0 ack hash(4)  4 attempt or unsynced post count(0..1)  5 random(0..1)
 //! ```
 
+use std::slice;
+
 use serde::{Serialize, Serializer};
 
-use super::u32_at;
+use crate::mesh::breakdown::{Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 
-const ATTEMPT: usize = 4;
-const RANDOM: usize = 5;
 /// What follows is not part of an ACK.
 const ACK_BYTES_MAX: usize = 6;
 
@@ -33,15 +33,39 @@ pub struct Ack {
     pub ack_rand: Option<u8>,
 }
 
+struct Parts<'a> {
+    hash: &'a [u8; 4],
+    attempt: Option<&'a u8>,
+    random: Option<&'a u8>,
+}
+
+fn split(bytes: &[u8]) -> Option<Parts<'_>> {
+    let (hash, rest) = bytes.split_first_chunk()?;
+    Some(Parts { hash, attempt: rest.first(), random: rest.get(1) })
+}
+
 impl Ack {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let Parts { hash, attempt, random } = split(bytes)?;
         Some(Self {
             kind: PayloadType::Ack.name(),
-            hash: u32_at(bytes, 0)?,
+            hash: u32::from_le_bytes(*hash),
             ack_len: bytes.len().min(ACK_BYTES_MAX),
-            ack_attempt: bytes.get(ATTEMPT).copied(),
-            ack_rand: bytes.get(RANDOM).copied(),
+            ack_attempt: attempt.copied(),
+            ack_rand: random.copied(),
         })
+    }
+
+    pub(super) fn draw(&self, bytes: &[u8], drawing: &mut Drawing<'_>) {
+        let Some(Parts { hash, attempt, random }) = split(bytes) else { return };
+        drawing.part(hash, "ACK hash", RangeKind::Hash, format!("{:08x}", self.hash));
+        if let Some(attempt) = attempt {
+            let byte = slice::from_ref(attempt);
+            drawing.part(byte, "attempt", RangeKind::Number, self.ack_attempt);
+        }
+        if let Some(random) = random {
+            drawing.part(slice::from_ref(random), "random", RangeKind::Number, self.ack_rand);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 
-use super::{u16_at, u32_at};
+use super::advert_parts::{AppParts, Parts};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::Hex;
 use crate::mesh::identity;
@@ -36,7 +36,6 @@ const DEGREE_PARTS: f64 = 1e6;
 
 /// The longest name that is shown, in bytes.
 const NAME_BYTES_MAX: usize = 32;
-const TELEMETRY_BYTES: usize = 4;
 
 /// A node's advert.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -120,86 +119,35 @@ pub enum AdvertFault {
 
 impl Advert {
     pub(super) fn read(bytes: &[u8], verify: bool) -> Option<Self> {
-        let (public_key, rest) = bytes.split_first_chunk::<KEY_BYTES>()?;
-        let (timestamp, rest) = rest.split_first_chunk::<TIMESTAMP_BYTES>()?;
-        let (signature, app_data) = rest.split_first_chunk::<64>()?;
-        let app_data = &app_data[..app_data.len().min(APP_DATA_BYTES_MAX)];
+        let Parts { public_key, timestamp, signature, app_data } = Parts::split(bytes)?;
         let signature_valid = verify.then(|| {
             let message = SignedMessage::new(public_key, timestamp, app_data);
             identity::is_signed_by(public_key, message.bytes(), signature)
         });
         let timestamp = u32::from_le_bytes(*timestamp);
-        let mut advert = Self {
+        let fields = AppParts::split(app_data);
+        let u16_of = |bytes: &[u8; 2]| u16::from_le_bytes(*bytes);
+        let degrees_of = |bytes: &[u8; 4]| f64::from(i32::from_le_bytes(*bytes)) / DEGREE_PARTS;
+        Some(Self {
             kind: PayloadType::Advert.name(),
             public_key: Hex(*public_key),
             timestamp,
             iso: IsoMillis(timestamp),
             signature: Hex(*signature),
             signature_valid,
-            flags: None,
-            lat: None,
-            lon: None,
-            name: String::new(),
-            feat1: None,
-            feat2: None,
-            battery_mv: None,
-            temperature_c: None,
-        };
-        if let Some((&flags, fields)) = app_data.split_first() {
-            advert.read_fields(AdvertFlags::from_byte(flags), fields);
-        }
-        Some(advert)
-    }
-
-    /// A flagged field that does not fit is left out and reading goes on behind it, as the
-    /// original does (the firmware refuses the app data as a whole).
-    fn read_fields(&mut self, flags: AdvertFlags, mut rest: &[u8]) {
-        self.flags = Some(flags);
-        if flags.has_location
-            && let Some((position, after)) = rest.split_at_checked(8)
-        {
-            self.lat = u32_at(position, 0).map(degrees);
-            self.lon = u32_at(position, 4).map(degrees);
-            rest = after;
-        }
-        if flags.has_feat1
-            && let Some((feature, after)) = rest.split_first_chunk()
-        {
-            self.feat1 = Some(u16::from_le_bytes(*feature));
-            rest = after;
-        }
-        if flags.has_feat2
-            && let Some((feature, after)) = rest.split_first_chunk()
-        {
-            self.feat2 = Some(u16::from_le_bytes(*feature));
-            rest = after;
-        }
-        if flags.has_name {
-            let end = rest.iter().position(|&b| b == 0).unwrap_or(rest.len());
-            self.name = clean_name(&rest[..end]);
-            if flags.sensor {
-                self.read_telemetry(&rest[end..]);
-            }
-        }
-    }
-
-    /// Reads what follows a sensor's name. NULs behind its end are padding as long as more than
-    /// the four bytes of telemetry follow, so that a battery of 0x..00 mV keeps its low byte.
-    fn read_telemetry(&mut self, behind_name: &[u8]) {
-        let Some((_, mut rest)) = behind_name.split_first() else { return };
-        while let [0, after @ ..] = rest
-            && after.len() >= TELEMETRY_BYTES
-        {
-            rest = after;
-        }
-        if rest.len() < TELEMETRY_BYTES {
-            return;
-        }
-        self.battery_mv = u16_at(rest, 0).filter(|mv| (1..=10_000).contains(mv));
-        self.temperature_c = u16_at(rest, 2)
-            .map(u16::cast_signed)
-            .filter(|raw| (-5_000..=10_000).contains(raw))
-            .map(|raw| f64::from(raw) / 100.0);
+            flags: fields.flags.copied().map(AdvertFlags::from_byte),
+            lat: fields.position.map(|(lat, _)| degrees_of(lat)),
+            lon: fields.position.map(|(_, lon)| degrees_of(lon)),
+            name: fields.name.map(clean_name).unwrap_or_default(),
+            feat1: fields.feat1.map(u16_of),
+            feat2: fields.feat2.map(u16_of),
+            battery_mv: fields.battery.map(u16_of).filter(|mv| (1..=10_000).contains(mv)),
+            temperature_c: fields
+                .temperature
+                .map(|raw| i16::from_le_bytes(*raw))
+                .filter(|raw| (-5_000..=10_000).contains(raw))
+                .map(|raw| f64::from(raw) / 100.0),
+        })
     }
 
     /// The node's role as the database keeps it (§2.9).
@@ -234,7 +182,7 @@ impl Advert {
 }
 
 impl AdvertFlags {
-    const fn from_byte(raw: u8) -> Self {
+    pub(super) const fn from_byte(raw: u8) -> Self {
         let node_type = raw & TYPE_MASK;
         Self {
             raw,
@@ -273,10 +221,6 @@ impl SignedMessage {
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[..self.length]
     }
-}
-
-fn degrees(raw: u32) -> f64 {
-    f64::from(raw.cast_signed()) / DEGREE_PARTS
 }
 
 /// Invalid bytes become U+FFFD each; control characters but TAB and LF go; cut to 32 bytes at a

@@ -5,9 +5,11 @@
 //!  DISCOVER_RESP  0 0x90 | node type    1 SNR i8       2 tag u32  6 public key (32, or 8)
 //! ```
 
+use std::slice;
+
 use serde::Serialize;
 
-use super::u32_at;
+use crate::mesh::breakdown::{BitRange, Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::{Hex, HexBytes};
 
@@ -18,12 +20,9 @@ pub const DISCOVER_RESP: u8 = 0x90;
 const SUBTYPE_MASK: u8 = 0xF0;
 const ZERO_HOP: u8 = 0x80;
 const NODE_TYPE_MASK: u8 = 0x0F;
-const ARGUMENT: usize = 1;
-const TAG: usize = 2;
-const SINCE: usize = 6;
-const KEY: usize = 6;
 const KEY_BYTES: usize = 32;
 const KEY_PREFIX_BYTES: usize = 8;
+const SNR_PARTS: f64 = 4.0;
 
 /// A control message.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,7 +66,7 @@ pub struct Control {
 
 impl Control {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let first = *bytes.first()?;
+        let (&first, rest) = bytes.split_first()?;
         let mut control = Self {
             kind: PayloadType::Control.name(),
             raw: HexBytes::from(bytes),
@@ -83,28 +82,79 @@ impl Control {
             public_key: None,
         };
         match first & SUBTYPE_MASK {
-            DISCOVER_REQ => control.read_request(bytes),
-            DISCOVER_RESP => control.read_response(first & NODE_TYPE_MASK, bytes),
+            DISCOVER_REQ => control.read_request(split(rest)),
+            DISCOVER_RESP => control.read_response(first & NODE_TYPE_MASK, split(rest)),
             _ => {}
         }
         Some(control)
     }
 
-    fn read_request(&mut self, bytes: &[u8]) {
+    fn read_request(&mut self, discover: Option<Discover<'_>>) {
         self.subtype = "DISCOVER_REQ";
-        self.tag = u32_at(bytes, TAG);
-        self.filter = self.tag.and_then(|_| bytes.get(ARGUMENT).copied());
-        self.since = u32_at(bytes, SINCE);
+        let Some(Discover { argument, tag, rest }) = discover else { return };
+        self.filter = Some(*argument);
+        self.tag = Some(u32::from_le_bytes(*tag));
+        self.since = rest.first_chunk().map(|since| u32::from_le_bytes(*since));
     }
 
-    fn read_response(&mut self, node_type: u8, bytes: &[u8]) {
+    fn read_response(&mut self, node_type: u8, discover: Option<Discover<'_>>) {
         self.subtype = "DISCOVER_RESP";
         self.node_type = Some(node_type);
-        self.tag = u32_at(bytes, TAG);
-        self.snr_quarter_db =
-            self.tag.and_then(|_| bytes.get(ARGUMENT).map(|snr| snr.cast_signed()));
-        let key = bytes.get(KEY..).unwrap_or_default();
-        let shown = key.get(..KEY_BYTES).or_else(|| key.get(..KEY_PREFIX_BYTES));
-        self.public_key = shown.map(HexBytes::from);
+        let Some(Discover { argument, tag, rest }) = discover else { return };
+        self.snr_quarter_db = Some(argument.cast_signed());
+        self.tag = Some(u32::from_le_bytes(*tag));
+        self.public_key = shown_key(rest).map(HexBytes::from);
     }
+
+    pub(super) fn draw(&self, bytes: &[u8], drawing: &mut Drawing<'_>) {
+        let Some((first, rest)) = bytes.split_first() else { return };
+        let [flags] = self.flags.0;
+        let bits = [
+            BitRange::new((7, 4), "sub-type", flags >> 4, Some(self.subtype)),
+            BitRange::new((3, 0), self.low_bits_label(), flags & NODE_TYPE_MASK, None),
+        ];
+        drawing.byte(first, "control", RangeKind::Flags, &bits);
+        let Some(found) = split(rest).filter(|_| self.tag.is_some()) else {
+            drawing.part(rest, "control data", RangeKind::Opaque, HexBytes::from(rest));
+            return;
+        };
+        self.draw_discover(&found, drawing);
+    }
+
+    fn draw_discover(&self, found: &Discover<'_>, drawing: &mut Drawing<'_>) {
+        let Discover { argument, tag, rest } = *found;
+        let argument = slice::from_ref(argument);
+        match self.snr_quarter_db.map(|quarters| f64::from(quarters) / SNR_PARTS) {
+            Some(db) => drawing.part(argument, "SNR of the request", RangeKind::Snr, db),
+            None => drawing.part(argument, "type filter", RangeKind::Number, self.filter),
+        }
+        drawing.part(tag, "tag", RangeKind::Hash, self.tag);
+        if let Some(since) = rest.first_chunk::<4>().filter(|_| self.since.is_some()) {
+            drawing.part(since, "since", RangeKind::Time, self.since);
+        }
+        if let (Some(key), Some(shown)) = (shown_key(rest), &self.public_key) {
+            drawing.part(key, "responder's public key", RangeKind::Key, shown);
+        }
+    }
+
+    fn low_bits_label(&self) -> &'static str {
+        if self.node_type.is_some() { "node type" } else { "flags" }
+    }
+}
+
+/// What both messages of the node discovery have behind their first byte.
+struct Discover<'a> {
+    argument: &'a u8,
+    tag: &'a [u8; 4],
+    rest: &'a [u8],
+}
+
+fn split(behind_first: &[u8]) -> Option<Discover<'_>> {
+    let (argument, rest) = behind_first.split_first()?;
+    let (tag, rest) = rest.split_first_chunk()?;
+    Some(Discover { argument, tag, rest })
+}
+
+fn shown_key(rest: &[u8]) -> Option<&[u8]> {
+    rest.get(..KEY_BYTES).or_else(|| rest.get(..KEY_PREFIX_BYTES))
 }

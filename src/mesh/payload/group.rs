@@ -6,9 +6,12 @@
 //!  GRP_DATA   0 data_type u16  2 data_len  3 data
 //! ```
 
+use std::slice;
+
 use serde::Serialize;
 
 use super::{DecodedPayload, u16_at, u32_at};
+use crate::mesh::breakdown::{Drawing, RangeKind};
 use crate::mesh::channel::{ChannelKeys, Sealed};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::{Hex, HexBytes, UpperHexByte};
@@ -110,8 +113,8 @@ pub(super) fn read_text(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedP
     };
     Some(DecodedPayload::ChannelText(ChannelText {
         kind: "CHAN",
-        channel_hash: sealed.hash,
-        channel_hash_hex: UpperHexByte(sealed.hash),
+        channel_hash: *sealed.hash,
+        channel_hash_hex: UpperHexByte(*sealed.hash),
         decryption_status: "decrypted",
         channel: channel.to_owned(),
         text: message.text,
@@ -130,8 +133,8 @@ pub(super) fn read_data(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedP
     };
     Some(DecodedPayload::ChannelData(ChannelData {
         kind: PayloadType::GrpData.name(),
-        channel_hash: sealed.hash,
-        channel_hash_hex: UpperHexByte(sealed.hash),
+        channel_hash: *sealed.hash,
+        channel_hash_hex: UpperHexByte(*sealed.hash),
         decryption_status: "decrypted",
         channel: channel.to_owned(),
         data_type: blob.data_type,
@@ -142,8 +145,8 @@ pub(super) fn read_data(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedP
 }
 
 fn split(bytes: &[u8]) -> Option<Sealed<'_>> {
-    let (&[hash, a, b], ciphertext) = bytes.split_first_chunk()?;
-    Some(Sealed { hash, mac: [a, b], ciphertext })
+    let ([hash, mac @ ..], ciphertext) = bytes.split_first_chunk::<3>()?;
+    Some(Sealed { hash, mac, ciphertext })
 }
 
 fn is_worth_trying(sealed: &Sealed<'_>) -> bool {
@@ -158,12 +161,21 @@ fn still_sealed(
     let is_tried = is_worth_trying(sealed) && !channels.is_empty();
     DecodedPayload::SealedGroup(SealedGroup {
         kind: payload_type.name(),
-        mac: Hex(sealed.mac),
+        mac: Hex(*sealed.mac),
         encrypted_data: HexBytes::from(sealed.ciphertext),
-        channel_hash: sealed.hash,
-        channel_hash_hex: UpperHexByte(sealed.hash),
+        channel_hash: *sealed.hash,
+        channel_hash_hex: UpperHexByte(*sealed.hash),
         decryption_status: if is_tried { "decryption_failed" } else { "no_key" },
     })
+}
+
+/// Puts down the parts; `opened` is what the ciphertext says, or the ciphertext.
+pub(super) fn draw(bytes: &[u8], opened: impl Serialize, drawing: &mut Drawing<'_>) {
+    let Some(Sealed { hash, mac, ciphertext }) = split(bytes) else { return };
+    let shown = UpperHexByte(*hash);
+    drawing.part(slice::from_ref(hash), "channel hash", RangeKind::Hash, shown);
+    drawing.part(mac, "MAC", RangeKind::Mac, Hex(*mac));
+    drawing.part(ciphertext, "ciphertext", RangeKind::Sealed, opened);
 }
 
 struct Blob {

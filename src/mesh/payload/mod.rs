@@ -5,6 +5,7 @@
 
 mod ack;
 mod advert;
+mod advert_parts;
 mod control;
 mod group;
 mod multipart;
@@ -24,8 +25,9 @@ pub use raw::{RawCustom, TooShort, Unknown};
 pub use trace::Trace;
 
 pub(super) use advert::SignedMessage;
-pub(super) use trace::route as trace_route;
+pub(super) use trace::{route as trace_route, snrs};
 
+use super::breakdown::{Drawing, RangeKind};
 use super::channel::ChannelKeys;
 use super::go_json;
 use super::header::PayloadType;
@@ -112,6 +114,31 @@ impl DecodedPayload {
     /// Returns the `decoded_json` text, byte for byte as the original writes it.
     pub fn to_json(&self) -> String {
         go_json::to_string(self)
+    }
+
+    /// Puts down the parts of the payload that this was decoded from.
+    pub(super) fn draw(&self, bytes: &[u8], drawing: &mut Drawing<'_>) {
+        match self {
+            Self::Peer(_) | Self::PathReturn(_) => peer::draw(bytes, drawing),
+            Self::AnonRequest(request) => request.draw(bytes, drawing),
+            Self::Ack(ack) => ack.draw(bytes, drawing),
+            Self::Advert(advert) => advert.draw(bytes, drawing),
+            Self::ChannelText(text) => group::draw(bytes, &text.text, drawing),
+            Self::ChannelData(data) => group::draw(bytes, &data.data, drawing),
+            Self::SealedGroup(sealed) => group::draw(bytes, &sealed.encrypted_data, drawing),
+            Self::Trace(trace) => trace.draw(bytes, drawing),
+            Self::Multipart(multipart) => multipart.draw(bytes, drawing),
+            Self::Control(control) => control.draw(bytes, drawing),
+            Self::RawCustom(custom) => {
+                drawing.part(bytes, "application data", RangeKind::Opaque, &custom.raw);
+            }
+            Self::Unknown(unknown) => {
+                drawing.part(bytes, "payload of a reserved type", RangeKind::Opaque, &unknown.raw);
+            }
+            Self::TooShort(short) => {
+                drawing.part(bytes, "too short for its type", RangeKind::Unread, &short.raw);
+            }
+        }
     }
 
     /// The advert, if it is one.

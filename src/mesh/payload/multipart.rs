@@ -7,6 +7,7 @@
 use serde::Serialize;
 
 use super::{Ack, ack};
+use crate::mesh::breakdown::{BitRange, Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::HexBytes;
 
@@ -62,7 +63,7 @@ impl Multipart {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (&first, payload) = bytes.split_first()?;
         let inner_type = PayloadType::from_bits(first);
-        let ack = (inner_type == PayloadType::Ack).then(|| Ack::read(payload)).flatten();
+        let ack = read_ack(inner_type, payload);
         Some(Self {
             kind: PayloadType::Multipart.name(),
             remaining: first >> 4,
@@ -71,6 +72,26 @@ impl Multipart {
             inner: ack.map_or_else(|| Inner::Other { payload: payload.into() }, Inner::from),
         })
     }
+
+    pub(super) fn draw(&self, bytes: &[u8], drawing: &mut Drawing<'_>) {
+        let Some((first, payload)) = bytes.split_first() else { return };
+        let bits = [
+            BitRange::new((7, 4), "copies to follow", self.remaining, None),
+            BitRange::new((3, 0), "inner type", self.inner_type, Some(self.inner_type_name)),
+        ];
+        drawing.byte(first, "multipart", RangeKind::Flags, &bits);
+        match (&self.inner, read_ack(PayloadType::from_bits(*first), payload)) {
+            (Inner::Ack(_), Some(ack)) => ack.draw(payload, drawing),
+            (Inner::Other { payload: shown }, _) => {
+                drawing.part(payload, "inner payload", RangeKind::Opaque, shown);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn read_ack(inner_type: PayloadType, payload: &[u8]) -> Option<Ack> {
+    (inner_type == PayloadType::Ack).then(|| Ack::read(payload)).flatten()
 }
 
 impl From<Ack> for Inner {

@@ -6,8 +6,11 @@
 //!  ANON_REQ                    0 destination hash  1 sender's key(32)  33 MAC(2)  35 ciphertext
 //! ```
 
+use std::slice;
+
 use serde::Serialize;
 
+use crate::mesh::breakdown::{Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::{Hex, HexBytes};
 
@@ -33,9 +36,9 @@ impl PeerMessage {
         let envelope = Envelope::read(bytes)?;
         Some(Self {
             kind: payload_type.name(),
-            dest_hash: Hex([envelope.dest_hash]),
-            src_hash: Hex([envelope.src_hash]),
-            mac: Hex(envelope.mac),
+            dest_hash: Hex([*envelope.dest_hash]),
+            src_hash: Hex([*envelope.src_hash]),
+            mac: Hex(*envelope.mac),
             encrypted_data: HexBytes::from(envelope.ciphertext),
         })
     }
@@ -63,26 +66,37 @@ impl PathReturn {
         let envelope = Envelope::read(bytes)?;
         Some(Self {
             kind: PayloadType::Path.name(),
-            dest_hash: Hex([envelope.dest_hash]),
-            src_hash: Hex([envelope.src_hash]),
-            mac: Hex(envelope.mac),
+            dest_hash: Hex([*envelope.dest_hash]),
+            src_hash: Hex([*envelope.src_hash]),
+            mac: Hex(*envelope.mac),
             path_data: HexBytes::from(envelope.ciphertext),
         })
     }
 }
 
 struct Envelope<'a> {
-    dest_hash: u8,
-    src_hash: u8,
-    mac: [u8; 2],
+    dest_hash: &'a u8,
+    src_hash: &'a u8,
+    mac: &'a [u8; 2],
     ciphertext: &'a [u8],
 }
 
 impl<'a> Envelope<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
-        let (&[dest_hash, src_hash, a, b], ciphertext) = bytes.split_first_chunk()?;
-        Some(Self { dest_hash, src_hash, mac: [a, b], ciphertext })
+        let ([dest_hash, src_hash, mac @ ..], ciphertext) = bytes.split_first_chunk::<4>()?;
+        Some(Self { dest_hash, src_hash, mac, ciphertext })
     }
+}
+
+/// Puts down what REQ, RESPONSE, TXT_MSG and PATH have in common.
+pub(super) fn draw(bytes: &[u8], drawing: &mut Drawing<'_>) {
+    let Some(envelope) = Envelope::read(bytes) else { return };
+    let Envelope { dest_hash, src_hash, mac, ciphertext } = envelope;
+    let hash = |byte: &u8| Hex([*byte]);
+    drawing.part(slice::from_ref(dest_hash), "destination hash", RangeKind::Hash, hash(dest_hash));
+    drawing.part(slice::from_ref(src_hash), "source hash", RangeKind::Hash, hash(src_hash));
+    drawing.part(mac, "MAC", RangeKind::Mac, Hex(*mac));
+    drawing.part(ciphertext, "ciphertext", RangeKind::Sealed, HexBytes::from(ciphertext));
 }
 
 /// ANON_REQ: from somebody whom the receiver need not know yet.
@@ -103,17 +117,40 @@ pub struct AnonRequest {
     pub sender_key: Hex<32>,
 }
 
+struct AnonParts<'a> {
+    dest_hash: &'a u8,
+    sender_key: &'a [u8; 32],
+    mac: &'a [u8; 2],
+    ciphertext: &'a [u8],
+}
+
+fn split_anon(bytes: &[u8]) -> Option<AnonParts<'_>> {
+    let (dest_hash, rest) = bytes.split_first()?;
+    let (sender_key, rest) = rest.split_first_chunk()?;
+    let (mac, ciphertext) = rest.split_first_chunk()?;
+    Some(AnonParts { dest_hash, sender_key, mac, ciphertext })
+}
+
 impl AnonRequest {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let (&dest_hash, rest) = bytes.split_first()?;
-        let (&sender_key, rest) = rest.split_first_chunk()?;
-        let (&mac, ciphertext) = rest.split_first_chunk()?;
+        let AnonParts { dest_hash, sender_key, mac, ciphertext } = split_anon(bytes)?;
         Some(Self {
             kind: PayloadType::AnonReq.name(),
-            dest_hash: Hex([dest_hash]),
-            mac: Hex(mac),
+            dest_hash: Hex([*dest_hash]),
+            mac: Hex(*mac),
             encrypted_data: HexBytes::from(ciphertext),
-            sender_key: Hex(sender_key),
+            sender_key: Hex(*sender_key),
         })
+    }
+
+    pub(super) fn draw(&self, bytes: &[u8], drawing: &mut Drawing<'_>) {
+        let Some(AnonParts { dest_hash, sender_key, mac, ciphertext }) = split_anon(bytes) else {
+            return;
+        };
+        let dest_byte = slice::from_ref(dest_hash);
+        drawing.part(dest_byte, "destination hash", RangeKind::Hash, self.dest_hash);
+        drawing.part(sender_key, "sender's public key", RangeKind::Key, self.sender_key);
+        drawing.part(mac, "MAC", RangeKind::Mac, self.mac);
+        drawing.part(ciphertext, "ciphertext", RangeKind::Sealed, &self.encrypted_data);
     }
 }

@@ -7,14 +7,12 @@
 
 use serde::Serialize;
 
-use super::u32_at;
+use crate::mesh::breakdown::{BitRange, Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
-use crate::mesh::hex_text::HexBytes;
+use crate::mesh::hex_text::{HexBytes, UpperHex};
 use crate::mesh::packet::Packet;
+use crate::mesh::path::Path;
 
-const AUTH_CODE: usize = 4;
-const FLAGS: usize = 8;
-const ROUTE: usize = 9;
 const WIDTH_MASK: u8 = 0x03;
 const SNR_PARTS: f64 = 4.0;
 
@@ -41,33 +39,57 @@ pub struct Trace {
     pub flags: u8,
 }
 
+struct Parts<'a> {
+    tag: &'a [u8; 4],
+    auth_code: &'a [u8; 4],
+    flags: &'a u8,
+    route: &'a [u8],
+}
+
+fn split(bytes: &[u8]) -> Option<Parts<'_>> {
+    let (tag, rest) = bytes.split_first_chunk()?;
+    let (auth_code, rest) = rest.split_first_chunk()?;
+    let (flags, route) = rest.split_first()?;
+    Some(Parts { tag, auth_code, flags, route })
+}
+
 impl Trace {
     pub(super) fn read(packet: &Packet<'_>) -> Option<Self> {
-        let bytes = packet.payload;
+        let Parts { tag, auth_code, flags, route } = split(packet.payload)?;
         Some(Self {
             kind: PayloadType::Trace.name(),
-            route: HexBytes::from(bytes.get(ROUTE..)?),
-            snr_values: snrs(packet),
-            tag: u32_at(bytes, 0)?,
-            auth_code: u32_at(bytes, AUTH_CODE)?,
-            flags: *bytes.get(FLAGS)?,
+            route: HexBytes::from(route),
+            snr_values: snrs(&packet.path).collect(),
+            tag: u32::from_le_bytes(*tag),
+            auth_code: u32::from_le_bytes(*auth_code),
+            flags: *flags,
         })
+    }
+
+    pub(super) fn draw(&self, bytes: &[u8], drawing: &mut Drawing<'_>) {
+        let Some(Parts { tag, auth_code, flags, .. }) = split(bytes) else { return };
+        drawing.part(tag, "tag", RangeKind::Hash, self.tag);
+        drawing.part(auth_code, "auth code", RangeKind::Hash, self.auth_code);
+        let (hops, width) = route(bytes);
+        let width_code = BitRange::new((1, 0), "width code", self.flags & WIDTH_MASK, None);
+        drawing.byte(flags, "flags", RangeKind::Flags, &[width_code]);
+        for hop in hops.chunks_exact(width) {
+            drawing.part(hop, "hop of the route", RangeKind::Hop, UpperHex(hop));
+        }
     }
 }
 
-/// None when the path byte names hops of more than one byte: those are no SNRs.
-fn snrs(packet: &Packet<'_>) -> Vec<f64> {
-    if packet.path.hash_size() != 1 {
-        return Vec::new();
-    }
-    packet.path.bytes().iter().map(|&snr| f64::from(snr.cast_signed()) / SNR_PARTS).collect()
+/// The SNRs in dB. None when the path byte names hops of more than one byte: those are no SNRs.
+pub fn snrs(path: &Path<'_>) -> impl Iterator<Item = f64> {
+    let bytes = if path.hash_size() == 1 { path.bytes() } else { &[] };
+    bytes.iter().map(|&snr| f64::from(snr.cast_signed()) / SNR_PARTS)
 }
 
 /// Returns the route of a TRACE payload and the width of its hashes; empty and 1 if there is
 /// none.
 pub fn route(payload: &[u8]) -> (&[u8], usize) {
-    match (payload.get(FLAGS), payload.get(ROUTE..)) {
-        (Some(flags), Some(route)) if !route.is_empty() => (route, 1 << (flags & WIDTH_MASK)),
+    match split(payload) {
+        Some(Parts { flags, route, .. }) if !route.is_empty() => (route, 1 << (flags & WIDTH_MASK)),
         _ => (&[], 1),
     }
 }

@@ -1,5 +1,6 @@
 // The start page: where to go, a few figures, the last packets and the live feed.
 
+import { hopsOf, parsed, summaryOf, typeName } from '../mesh/names.js';
 import { get } from '../shared/api.js';
 import { h, setText } from '../shared/dom.js';
 import { listen } from '../shared/feed.js';
@@ -7,48 +8,28 @@ import { makeFigures } from '../shared/figures.js';
 import { clockTime, count, fixed, parseUtc, utcTime } from '../shared/format.js';
 import { freshnessLine } from '../shared/freshness.js';
 import { startPoll } from '../shared/poll.js';
+import { shown } from '../shared/safe_text.js';
 import { makeTable } from '../shared/table.js';
 
 const ROWS_MAX = 100;
 const FIGURES_MS = 10_000;
-const TYPES = [
-  'REQ', 'RESPONSE', 'TXT_MSG', 'ACK', 'ADVERT', 'GRP_TXT', 'GRP_DATA', 'ANON_REQ',
-  'PATH', 'TRACE', 'MULTIPART', 'CONTROL', '12', '13', '14', 'RAW_CUSTOM',
-];
-
 /** @typedef {{ key: string, packet: any, heardMs: number | null }} Row */
 
-/** @param {string} text @returns {any} */
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-/** What a packet says, in a few words. @param {any} packet */
-function summary(packet) {
-  const payload = parsed(packet.decoded_json ?? '') ?? {};
-  if (payload.text) return `${payload.channel ?? 'direct'}: ${payload.text}`;
-  return String(payload.name ?? payload.channelHashHex ?? '');
-}
-
 /** @param {any} packet */
-function hops(packet) {
-  const path = parsed(packet.path_json ?? '[]');
-  return Array.isArray(path) ? path.length : 0;
-}
+const what = (packet) => summaryOf(packet.decoded?.payload ?? parsed(packet.decoded_json));
 
 /** @type {import('../shared/table.js').Column<Row>[]} */
 const COLUMNS = [
   { key: 'time', label: 'Time', class: 'nowrap', text: ({ heardMs }) => clockTime(heardMs), hint: ({ heardMs }) => utcTime(heardMs) },
-  { key: 'type', label: 'Type', text: ({ packet }) => TYPES[packet.payload_type] ?? '?' },
-  { key: 'observer', label: 'Observer', text: ({ packet }) => packet.observer_name ?? packet.observer_id ?? '' },
-  { key: 'hops', label: 'Hops', isNumber: true, text: ({ packet }) => count(hops(packet)) },
+  { key: 'type', label: 'Type', text: ({ packet }) => typeName(packet.payload_type) },
+  { key: 'observer', label: 'Observer', class: 'told', text: ({ packet }) => shown(packet.observer_name ?? packet.observer_id) },
+  { key: 'hops', label: 'Hops', isNumber: true, text: ({ packet }) => count(hopsOf(packet.path_json).length) },
   { key: 'snr', label: 'SNR', isNumber: true, text: ({ packet }) => fixed(packet.snr, 1) },
-  { key: 'what', label: 'What', text: ({ packet }) => summary(packet) },
-  { key: 'hash', label: 'Hash', class: 'mono', text: ({ packet }) => packet.hash ?? '' },
+  { key: 'what', label: 'What', class: 'told', text: ({ packet }) => what(packet) },
+  {
+    key: 'hash', label: 'Hash', class: 'mono', text: ({ packet }) => shown(packet.hash, 16),
+    link: ({ packet }) => (packet.hash ? `/packets/${encodeURIComponent(packet.hash)}` : null),
+  },
 ];
 
 /** @type {import('../pages.js').Mount} */
@@ -62,6 +43,7 @@ export function mount(root) {
   root.append(
     h('div', { class: 'head' }, h('h1', {}, 'CoreScope'), age.element),
     h('p', { class: 'note' }, h('a', { href: '/perf' }, 'Perf'), ': how this server does, and what is wrong with it. ',
+      h('a', { href: '/packets' }, 'Packets'), ': filtered, and byte by byte. ',
       h('a', { href: '/api/docs' }, 'API'), ': everything that can be asked.'),
     figures.element,
     h('section', { class: 'card' }, state, table.element),

@@ -97,14 +97,14 @@ export function get(path, asked = {}) {
 }
 
 /**
- * Sends a command with the operator's key.
+ * Sends a command with the operator's key, or a question that needs none.
  * @param {keyof Paths & string} path
- * @param {{ path?: Record<string, string>, body?: unknown, key: string }} asked
+ * @param {{ path?: Record<string, string>, body?: unknown, key?: string, signal?: AbortSignal }} asked
  * @returns {Promise<any>}
  */
-export async function post(path, { body, key, ...asked }) {
-  const headers = { 'X-API-Key': key, 'Content-Type': 'application/json' };
-  const init = { method: 'POST', headers, body: body === undefined ? null : JSON.stringify(body) };
+export async function post(path, { body, key, signal, ...asked }) {
+  const headers = { 'Content-Type': 'application/json', ...(key === undefined ? {} : { 'X-API-Key': key }) };
+  const init = { method: 'POST', headers, body: body === undefined ? null : JSON.stringify(body), ...(signal ? { signal } : {}) };
   return (await send(urlOf(path, asked), path, init)).body;
 }
 

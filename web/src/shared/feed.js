@@ -1,5 +1,5 @@
-// The live feed (contract §5): one WebSocket, opened again 3 s after it closed, none while the tab
-// is hidden.
+// The live feed (contract §5): one WebSocket, opened again 3 s after it closed, later and later
+// while that fails, none while the tab is hidden.
 
 /**
  * @typedef {{ type: string, data: any }} FeedMessage
@@ -7,6 +7,7 @@
  */
 
 const RECONNECT_MS = 3000;
+const RECONNECT_MAX_MS = 24_000;
 
 /**
  * @param {{ onMessage: (message: FeedMessage) => void, onState: (state: FeedState) => void }} told
@@ -19,6 +20,7 @@ export function listen({ onMessage, onState }) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   let isEnded = false;
+  let waitMs = RECONNECT_MS;
 
   const open = () => {
     clearTimeout(timer);
@@ -26,7 +28,10 @@ export function listen({ onMessage, onState }) {
     onState('connecting');
     const mine = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
     socket = mine;
-    mine.onopen = () => onState('open');
+    mine.onopen = () => {
+      waitMs = RECONNECT_MS;
+      onState('open');
+    };
     mine.onmessage = (event) => {
       const message = parse(event.data);
       if (message && socket === mine) onMessage(message);
@@ -36,7 +41,8 @@ export function listen({ onMessage, onState }) {
       socket = null;
       if (isEnded) return;
       onState('lost');
-      timer = setTimeout(open, RECONNECT_MS);
+      timer = setTimeout(open, waitMs);
+      waitMs = Math.min(waitMs * 2, RECONNECT_MAX_MS);
     };
   };
   const close = () => {

@@ -228,7 +228,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Decodes a frame; nothing is stored. */
+        /**
+         * Decodes a frame; nothing is stored.
+         * @description With `breakdown` bytes that are no packet are no error: the answer says what could be read of
+         *     them, and why the rest could not.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -1786,6 +1790,35 @@ export interface components {
              */
             min: number;
         };
+        /** @description Bits of one byte. */
+        BitRow: {
+            /**
+             * Format: int32
+             * @description The highest bit, 7 at most.
+             */
+            high: number;
+            /** @description For people. */
+            label: string;
+            /**
+             * Format: int32
+             * @description The lowest bit.
+             */
+            low: number;
+            /** @description Its name, where it has one. */
+            name?: string | null;
+            /**
+             * Format: int32
+             * @description As a number.
+             */
+            value: number;
+        };
+        /** @description A frame, taken apart. */
+        BreakdownBody: {
+            /** @description Why the frame could not be read to its end; `null` if it could. */
+            error?: string | null;
+            /** @description In the order of the frame, which they cover without gap or overlap. */
+            ranges: components["schemas"]["RangeRow"][];
+        };
         /** @description Packets by bytes per hop. */
         BySize: {
             /**
@@ -1950,7 +1983,8 @@ export interface components {
         };
         /** @description What a frame says. */
         DecodedAnswer: {
-            decoded: components["schemas"]["Decoded"];
+            breakdown?: components["schemas"]["BreakdownBody"] | null;
+            decoded?: components["schemas"]["Decoded"] | null;
         };
         /** @description What `{id}` named. */
         DetailRow: components["schemas"]["PlainRow"] | components["schemas"]["ReceptionRow"];
@@ -3167,6 +3201,8 @@ export interface components {
         };
         /** @description A frame to decode. */
         PostedFrame: {
+            /** @description Whether to say which bytes say what. */
+            breakdown?: boolean;
             /** @description Blanks are ignored. */
             hex?: string | null;
         };
@@ -3220,6 +3256,24 @@ export interface components {
              * @description Microseconds since the machine's start.
              */
             totalUs: number;
+        };
+        /** @description Bytes that belong together. */
+        RangeRow: {
+            /** @description Of one byte: what its bits say, highest first. */
+            bits?: components["schemas"]["BitRow"][];
+            /** @description Behind the last byte. */
+            end: number;
+            /**
+             * @description `header`, `codes`, `path`, `hop`, `snr` (dB), `key`, `hash`, `time` (Unix seconds),
+             *     `signature`, `flags`, `degrees`, `number`, `text`, `mac`, `sealed`, `opaque`, `unread`.
+             */
+            kind: string;
+            /** @description For people. */
+            label: string;
+            /** @description The first byte, counted from 0. */
+            start: number;
+            /** @description What the decoder read here: a text, a number, or `null` if it reads nothing. */
+            value: Record<string, never>;
         };
         /** @description The packet of `GET /api/packets/{id}` when `{id}` is an observation's. */
         ReceptionRow: {
