@@ -146,7 +146,7 @@ impl Run {
 
 /// How long one of a hundred groups of receptions waits for the writer, in milliseconds of the last
 /// 10 s; `null` if hardly any came (§10.3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct IngestWait {
     /// When it began or went on.
     pub before: Option<f64>,

@@ -114,6 +114,78 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/backup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Returns a copy of the database: one snapshot, made while everything goes on, then sent. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description the database file */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": number[];
+                    };
+                };
+                /** @description no key or the wrong one */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description no key is configured */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description no database, or another backup runs */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description not enough free space */
+                507: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/channels": {
         parameters: {
             query?: never;
@@ -121,11 +193,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists channels, the latest active first; encrypted ones come last, if they are asked for. */
+        /** Lists channels, as of at most 60 s ago. */
         get: {
             parameters: {
                 query?: {
-                    /** @description `true` for all */
+                    /** @description `true` for unreadable ones too */
                     includeEncrypted?: boolean;
                     /** @description comma list of IATA codes, any; `All` */
                     region?: string;
@@ -145,7 +217,16 @@ export interface paths {
                         "application/json": components["schemas"]["ChannelList"];
                     };
                 };
-                /** @description busy */
+                /** @description a parameter is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description busy, or the query was too slow */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -171,27 +252,27 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns what was said in a channel: the newest texts, oldest first. */
+        /** Lists the texts of a channel by their latest reception. */
         get: {
             parameters: {
                 query?: {
                     /** @description texts, 100 by default */
                     limit?: number;
-                    /** @description texts to step over, from the newest */
+                    /** @description texts to step over, back from the newest */
                     offset?: number;
                     /** @description comma list of IATA codes, any; `All` */
                     region?: string;
                 };
                 header?: never;
                 path: {
-                    /** @description name, or `enc_` and the hash byte */
+                    /** @description as in the list of channels */
                     hash: string;
                 };
                 cookie?: never;
             };
             requestBody?: never;
             responses: {
-                /** @description texts; none of an unknown channel */
+                /** @description texts; none in an unknown channel */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -200,7 +281,25 @@ export interface paths {
                         "application/json": components["schemas"]["MessageList"];
                     };
                 };
-                /** @description busy */
+                /** @description a parameter is malformed */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description the list has more than 32 MiB */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description busy, or the query was too slow */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -444,27 +543,30 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists nodes. */
+        /**
+         * Lists nodes.
+         * @description `total` counts what matches, all filters applied.
+         */
         get: {
             parameters: {
                 query?: {
                     /** @description key of an area */
                     area?: string;
-                    /** @description first seen at this time at the latest */
+                    /** @description first seen until this time */
                     before?: string;
-                    /** @description `1h`, `6h`, `24h`, `7d`, `30d` */
+                    /** @description 1h, 6h, 24h, 7d or 30d */
                     lastHeard?: string;
-                    /** @description rows, 50 by default */
+                    /** @description nodes, 50 by default */
                     limit?: number;
-                    /** @description rows to step over */
+                    /** @description nodes to step over */
                     offset?: number;
                     /** @description comma list of IATA codes, any; `All` */
                     region?: string;
-                    /** @description exactly */
+                    /** @description `repeater`, `companion`, `room`, `sensor` */
                     role?: string;
-                    /** @description part of the name */
+                    /** @description part of the name, either case */
                     search?: string;
-                    /** @description `lastSeen`, `name`, `packetCount` */
+                    /** @description `name`, `packetCount`, or `lastSeen` */
                     sortBy?: string;
                 };
                 header?: never;
@@ -491,7 +593,16 @@ export interface paths {
                         "application/json": components["schemas"]["ErrorBody"];
                     };
                 };
-                /** @description busy */
+                /** @description the list has more than 32 MiB */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description busy, or the query was too slow */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -517,20 +628,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns one node by its key, or by the first 8 or more digits of it. */
+        /** Returns one node by its key, or by 8 digits or more that only its key begins with. */
         get: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
-                    /** @description public key, or its beginning */
+                    /** @description 64 hex digits, or the first 8 or more */
                     pubkey: string;
                 };
                 cookie?: never;
             };
             requestBody?: never;
             responses: {
-                /** @description the node and its last 20 adverts */
+                /** @description the node */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -557,6 +668,15 @@ export interface paths {
                         "application/json": components["schemas"]["ErrorBody"];
                     };
                 };
+                /** @description its packets have more than 32 MiB */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
             };
         };
         put?: never;
@@ -574,11 +694,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Finds up to ten nodes by a part of the name or the beginning of the key. */
+        /**
+         * Finds nodes by part of the name or beginning of the key.
+         * @description `hash_size` is always `null` here, and the keys about relaying are absent.
+         */
         get: {
             parameters: {
                 query?: {
-                    /** @description part of a name, beginning of a key */
+                    /** @description part of the name, beginning of the key */
                     q?: string;
                 };
                 header?: never;
@@ -587,13 +710,13 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description seen last first */
+                /** @description at most 10 */
                 200: {
                     headers: {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["FoundNodes"];
+                        "application/json": components["schemas"]["NodesFound"];
                     };
                 };
             };
@@ -614,8 +737,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists active observers, seen last first. Without any query the list may be some seconds old and
-         *     says so in `X-Cache-Age-Seconds`.
+         * Lists the active observers.
+         * @description Without any parameter the answer is kept for `observersCache.ttlSeconds`, and the header
+         *     `X-Cache-Age-Seconds` says how old it is; any parameter asks for a new one.
          */
         get: {
             parameters: {
@@ -629,13 +753,15 @@ export interface paths {
                 /** @description observers */
                 200: {
                     headers: {
+                        /** @description absent with any parameter */
+                        "X-Cache-Age-Seconds"?: number;
                         [name: string]: unknown;
                     };
                     content: {
                         "application/json": components["schemas"]["ObserverList"];
                     };
                 };
-                /** @description busy */
+                /** @description busy, or the query was too slow */
                 503: {
                     headers: {
                         [name: string]: unknown;
@@ -661,13 +787,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Returns one observer, an inactive one too. */
+        /** Returns one observer by its exact id, an inactive one too. */
         get: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
-                    /** @description exactly, in its case */
+                    /** @description as in the topic */
                     id: string;
                 };
                 cookie?: never;
@@ -1287,6 +1413,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/perf/async-migrations/{name}/moves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the moves of a migration, newest first: who moved it where, when and why. Of all
+         *     migrations together the last 2,000 are kept.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description 1 to 500, 100 if not said */
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    /** @description the migration */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description none if there is no such migration */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": Record<string, never>[];
+                    };
+                };
+                /** @description starting or busy */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/perf/async-migrations/{name}/tune": {
         parameters: {
             query?: never;
@@ -1464,6 +1644,46 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/perf/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists recurring jobs (retention and the like) in the order in which they were first asked for:
+         *     state, pace, the last run. They take the same commands as migrations. Empty in a process that
+         *     does not write.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description all jobs */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": Record<string, never>[];
                     };
                 };
             };
@@ -1877,17 +2097,21 @@ export interface components {
         };
         /** @description All channels. */
         ChannelList: {
+            /** @description Latest active first; those that nobody can read come after the others. */
             channels: components["schemas"]["ChannelRow"][];
         };
         /** @description One channel. */
         ChannelRow: {
-            /** @description Only of a channel whose key is not known. */
+            /** @description `true` where nobody could read it. */
             encrypted?: boolean | null;
+            /** @description Names it in `/api/channels/{hash}/messages`. */
             hash: string;
-            lastActivity?: string | null;
+            /** @description The latest `first_seen`. */
+            lastActivity: string;
+            /** @description Without its sender. */
             lastMessage?: string | null;
             lastSender?: string | null;
-            /** Format: int64 */
+            /** @description Different texts. */
             messageCount: number;
             name: string;
         };
@@ -2154,10 +2378,6 @@ export interface components {
             snr?: number | null;
             timestamp: string;
         };
-        /** @description What was found. */
-        FoundNodes: {
-            nodes: components["schemas"]["NodeRow"][];
-        };
         /** @description Content hashes. */
         HashList: {
             /** @description At most 200; `null` is none. */
@@ -2227,12 +2447,12 @@ export interface components {
             };
             /**
              * Format: int64
-             * @description Observations that answers cover; `null` until they have been counted.
+             * @description Observations in memory; those that answers cover where there is no window.
              */
             loadedObs?: number | null;
             /**
              * Format: int64
-             * @description Transmissions that answers cover.
+             * @description Transmissions, as above.
              */
             loadedTx?: number | null;
             /**
@@ -2286,6 +2506,22 @@ export interface components {
             source?: string | null;
             /** @description `fresh`, `stale`, `missing` or `unreadable`. */
             state: string;
+        };
+        /**
+         * @description How long one of a hundred groups of receptions waits for the writer, in milliseconds of the last
+         *     10 s; `null` if hardly any came (§10.3).
+         */
+        IngestWait: {
+            /**
+             * Format: double
+             * @description When it began or went on.
+             */
+            before?: number | null;
+            /**
+             * Format: double
+             * @description Since then.
+             */
+            during?: number | null;
         };
         /** @description The body of `/api/perf/io`; `null` where something is not known. */
         IoBody: {
@@ -2460,6 +2696,8 @@ export interface components {
              * @description Seconds for which building its index is expected to hold the writer.
              */
             indexHoldSec?: number | null;
+            /** @description What ingest feels of it. */
+            ingestWaitP99Ms: components["schemas"]["IngestWait"];
             /** @description The knobs. */
             knobs: components["schemas"]["KnobValues"];
             /**
@@ -2518,33 +2756,44 @@ export interface components {
             /** Format: int64 */
             rss?: number | null;
         };
-        /** @description A part of what was said. */
+        /** @description A part of the texts of a channel. */
         MessageList: {
             /** @description Oldest first. */
             messages: components["schemas"]["MessageRow"][];
-            /** @description All texts of the channel. */
+            /** @description Texts in the channel; those without receptions or JSON are counted and not shown. */
             total: number;
         };
         /** @description One text. */
         MessageRow: {
             first_seen: string;
+            /** @description Of the first reception. */
             hops: number;
-            /** @description Who heard it first: one, or none. */
+            /** @description Who heard it first. */
             observers: string[];
             packetHash: string;
             /**
              * Format: int64
-             * @description Of its first reception.
+             * @description Of the first reception, not of the packet.
              */
             packetId: number;
-            /** @description Receptions. */
+            /**
+             * Format: int64
+             * @description Receptions.
+             */
             repeats: number;
             sender?: string | null;
-            sender_timestamp?: unknown;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description The sender's clock.
+             */
+            sender_timestamp?: number | null;
+            /**
+             * Format: double
+             * @description Of the first reception.
+             */
             snr?: number | null;
-            text: string;
-            /** @description Its latest reception. */
+            text?: string | null;
+            /** @description Of the latest reception. */
             timestamp: string;
         };
         /** @description One migration; names and order of the API. */
@@ -2706,25 +2955,16 @@ export interface components {
             /** @description Its role, if its row is there. */
             role?: string | null;
         };
-        /** @description All nodes by role. */
-        NodeCounts: {
-            /** Format: int64 */
-            companions: number;
-            /** Format: int64 */
-            repeaters: number;
-            /** Format: int64 */
-            rooms: number;
-            /** Format: int64 */
-            sensors: number;
-        };
-        /** @description One node. */
+        /** @description One node, and what it sent. */
         NodeDetail: {
             node: components["schemas"]["NodeRow"];
-            recentAdverts: Record<string, never>[];
+            /** @description The latest 20 packets that it sent, newest first. */
+            recentAdverts: components["schemas"]["SentRow"][];
         };
-        /** @description A part of the list. */
+        /** @description A part of the list of nodes. */
         NodeList: {
-            counts: components["schemas"]["NodeCounts"];
+            counts: components["schemas"]["RoleCounts"];
+            /** @description The part. */
             nodes: components["schemas"]["NodeRow"][];
             /**
              * Format: int64
@@ -2732,7 +2972,7 @@ export interface components {
              */
             total: number;
         };
-        /** @description A node. */
+        /** @description One node. The keys about relaying are there for repeaters and rooms only. */
         NodeRow: {
             /** Format: int64 */
             advert_count: number;
@@ -2742,21 +2982,23 @@ export interface components {
             first_seen?: string | null;
             /**
              * Format: int64
-             * @description Only of one node: its flood adverts of 7 days.
+             * @description Flood adverts of the last 7 days; on one node's own page only.
              */
             flood_advert_count_7d?: number | null;
-            /** @description Advertises from outside the geo filter. */
+            /** @description Whether it advertises from outside the geo filter. */
             foreign: boolean;
             /**
              * Format: int32
-             * @description Bytes of its path hashes, by its latest advert of 7 days.
+             * @description Bytes of the hashes in paths, of its latest advert of the last 7 days.
              */
             hash_size?: number | null;
+            /** @description Whether it goes to and fro between sizes. */
             hash_size_inconsistent: boolean;
-            /** @description Only if there is more than one. */
+            /** @description If it used more than one. */
             hash_sizes_seen?: number[] | null;
             /** @description The same as `last_seen`. */
             last_heard?: string | null;
+            /** @description When a packet was last heard that it had passed on. */
             last_relayed?: string | null;
             last_seen?: string | null;
             /** Format: double */
@@ -2765,21 +3007,38 @@ export interface components {
             lon?: number | null;
             name?: string | null;
             public_key: string;
-            /** @description Repeaters and rooms, unless it could not be read. */
+            /** @description Whether it passed a packet on within `relay_window_hours`. */
             relay_active?: boolean | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Different packets.
+             */
             relay_count_1h?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Different packets.
+             */
             relay_count_24h?: number | null;
-            /** Format: int64 */
+            /**
+             * Format: double
+             * @description As configured; on one node's own page only.
+             */
             relay_window_hours?: number | null;
             role?: string | null;
             /** Format: double */
             temperature_c?: number | null;
-            /** @description Regions whose packets it passed on. */
+            /** @description Regions of the packets that it passed on. */
             transported_scopes?: string[] | null;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Different packets.
+             */
             unscoped_relay_count_24h?: number | null;
+        };
+        /** @description What a search found. */
+        NodesFound: {
+            /** @description Seen last first, 10 at most. */
+            nodes: components["schemas"]["NodeRow"][];
         };
         /** @description Before the database is open. */
         NotReady: {
@@ -2814,8 +3073,9 @@ export interface components {
         };
         /** @description All active observers. */
         ObserverList: {
+            /** @description Seen last first. */
             observers: components["schemas"]["ObserverRow"][];
-            /** @description When it was read. */
+            /** @description When this was read. */
             server_time: string;
         };
         /** @description One observer. */
@@ -2826,7 +3086,7 @@ export interface components {
             can_relay?: boolean | null;
             client_version?: string | null;
             clock_last_naive_at?: string | null;
-            /** @description Whether it sent times without a zone in the last 24 h. */
+            /** @description Whether it sent times without a zone that were off in the last 24 hours. */
             clock_naive: boolean;
             /** Format: int64 */
             clock_skew_count_24h: number;
@@ -2840,7 +3100,7 @@ export interface components {
             last_seen?: string | null;
             /**
              * Format: double
-             * @description Of the node with the same key; in lists only.
+             * @description Of the node with the same key; in the list only.
              */
             lat?: number | null;
             /** Format: double */
@@ -2872,9 +3132,11 @@ export interface components {
                 [key: string]: components["schemas"]["RoutePerf"];
             };
             goRuntime: components["schemas"]["PerfRuntime"];
+            /** @description What retention does; `null` in a process that does not write. */
+            maintenance?: Record<string, never>[] | null;
             memoryBreakdown?: components["schemas"]["MemoryBreakdown"] | null;
             memoryBreakdownNote?: string | null;
-            packetStore?: components["schemas"]["PerfStore"] | null;
+            packetStore: components["schemas"]["PerfStore"];
             /** @description Slower than 100 ms: the last 20, oldest first. */
             slowQueries: components["schemas"]["SlowRequest"][];
             sqlite?: components["schemas"]["PerfSqlite"] | null;
@@ -3018,18 +3280,11 @@ export interface components {
             /** Format: int64 */
             staleHits: number;
         };
-        /** @description Entries of SQLite's indexes. */
+        /** @description Distinct entries of what is in memory. */
         PerfIndexes: {
-            /**
-             * Format: int64
-             * @description `null`: not counted.
-             */
-            advertByObserver?: number | null;
-            /** Format: int64 */
+            advertByObserver: number;
             byHash: number;
-            /** Format: int64 */
             byNode: number;
-            /** Format: int64 */
             byObserver: number;
         };
         /** @description At most 10 s old. */
@@ -3088,11 +3343,12 @@ export interface components {
             /** Format: double */
             walSizeMB?: number | null;
         };
-        /** @description What answers cover. There is no RAM window yet: what is in memory is 0, coverage is complete. */
+        /** @description The RAM window: what is in it, how far it reaches and how loading stands (contract §6.3). */
         PerfStore: {
             /** Format: int64 */
             avgBytesPerPacket: number;
             backgroundLoadComplete: boolean;
+            backgroundLoadError?: string | null;
             backgroundLoadFailed: boolean;
             /** Format: int32 */
             backgroundLoadProgress: number;
@@ -3130,15 +3386,21 @@ export interface components {
             oldestLoaded: string;
             /**
              * Format: int64
-             * @description Packet lists that were asked for.
+             * @description Packet lists that were selected in memory.
              */
             queries: number;
             /** Format: double */
             retentionHours: number;
             sqliteOnly: boolean;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Transmissions in memory.
+             */
             totalLoaded: number;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Observations in memory.
+             */
             totalObservations: number;
             /** Format: double */
             trackedMB: number;
@@ -3275,6 +3537,22 @@ export interface components {
             /** @description What the decoder read here: a text, a number, or `null` if it reads nothing. */
             value: Record<string, never>;
         };
+        /** @description One reception of a packet that a node sent. */
+        ReceptionOf: {
+            /** Format: int64 */
+            id: number;
+            observer_iata?: string | null;
+            observer_id?: string | null;
+            observer_name?: string | null;
+            path_json?: string | null;
+            /** Format: double */
+            rssi?: number | null;
+            /** Format: double */
+            snr?: number | null;
+            timestamp: string;
+            /** Format: int64 */
+            transmission_id: number;
+        };
         /** @description The packet of `GET /api/packets/{id}` when `{id}` is an observation's. */
         ReceptionRow: {
             decoded_json?: string | null;
@@ -3358,7 +3636,7 @@ export interface components {
              */
             totalTransmissions: number;
         };
-        /** @description Nodes seen in the last 7 days, by role. */
+        /** @description All nodes by role, whatever is asked for. */
         RoleCounts: {
             /** Format: int64 */
             companions: number;
@@ -3411,6 +3689,35 @@ export interface components {
          * @enum {string}
          */
         Rule: "threshold" | "rate" | "baseline";
+        /** @description One packet that a node sent. */
+        SentRow: {
+            decoded_json?: string | null;
+            direction?: string | null;
+            first_seen: string;
+            hash: string;
+            /** Format: int64 */
+            id: number;
+            observation_count: number;
+            /** @description Latest first. */
+            observations: components["schemas"]["ReceptionOf"][];
+            observer_iata?: string | null;
+            observer_id?: string | null;
+            observer_name?: string | null;
+            path_json?: string | null;
+            /** Format: int64 */
+            payload_type?: number | null;
+            raw_hex?: string | null;
+            /** Format: int64 */
+            route_type?: number | null;
+            /** Format: double */
+            rssi?: number | null;
+            /** @description `null` without a scope, `""` of a region that is not known here. */
+            scope_name?: string | null;
+            /** Format: double */
+            snr?: number | null;
+            /** @description The same as `first_seen`. */
+            timestamp: string;
+        };
         /** @description A series as a chart wants it: two arrays of one length, oldest first. */
         Series: {
             /** @description Unix milliseconds of each sample. */
@@ -3808,7 +4115,7 @@ export interface components {
              * @description 0 if unknown.
              */
             etaSec: number;
-            /** @description `migration`. */
+            /** @description `migration` or `load`. */
             kind: string;
             name: string;
             /** Format: int64 */
