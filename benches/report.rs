@@ -1,0 +1,53 @@
+//! `make bench`: runs the benches one after the other on this machine and writes what they found,
+//! beside goal and limit, into `docs/benchmarks.md` between its two marks. `CORESCOPE_BENCH_ONLY`
+//! names the benches to run anew; of the others the output of the last run is taken
+//! (`target/bench`).
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
+
+#[path = "report/figures.rs"]
+mod figures;
+#[path = "report/page.rs"]
+mod page;
+#[path = "report/rows.rs"]
+mod rows;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use figures::Figures;
+
+fn main() {
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let outputs = root.join("target/bench");
+    std::fs::create_dir_all(&outputs).unwrap();
+    let only = std::env::var("CORESCOPE_BENCH_ONLY").ok();
+    let mut found = Figures::default();
+    for bench in rows::BENCHES {
+        let output = outputs.join(format!("{bench}.txt"));
+        if only.as_ref().is_none_or(|only| only.split(',').any(|name| name == bench)) {
+            run(root, bench, &output);
+        }
+        found.read(bench, &std::fs::read_to_string(&output).unwrap_or_default());
+    }
+    let page = root.join("docs/benchmarks.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    std::fs::write(&page, page::with_figures(&text, &found)).unwrap();
+    let drawing = page::drawing(&found);
+    if !drawing.is_empty() {
+        std::fs::write(root.join("docs/scale.svg"), drawing).unwrap();
+    }
+}
+
+/// Runs one bench; what it prints goes to the file and is shown.
+fn run(root: &Path, bench: &str, output: &PathBuf) {
+    eprintln!("--- {bench}");
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    command.current_dir(root).args(["bench", "--locked", "--bench", bench]);
+    let done = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
+    std::fs::write(output, &done.stdout).unwrap();
+    eprintln!("{}", String::from_utf8_lossy(&done.stdout));
+    assert!(done.status.success(), "{bench} failed");
+}

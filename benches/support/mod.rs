@@ -1,0 +1,4 @@
+//! What benches over the real program share.
+
+pub mod figures;
+pub mod program;
