@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What is logged unless told otherwise; the web server's own start messages say nothing that ours
-/// do not.
-const FILTER: &str = "info,actix_server=warn";
+/// What is logged unless told otherwise. The web server's own start messages say nothing that ours
+/// do not, and with its word on every malformed request a stranger could fill the disk.
+const FILTER: &str = "info,actix_server=warn,actix_http=off";
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -55,18 +55,9 @@ impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for OneLine<W> {
 impl<W: Write> Write for OneLine<W> {
     /// Takes a whole event, which is how events are written.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let body = event.strip_suffix(b"\n").unwrap_or(event);
-        match std::str::from_utf8(body) {
+        match std::str::from_utf8(event.strip_suffix(b"\n").unwrap_or(event)) {
             Ok(text) if text.chars().any(is_misleading) => {
-                let mut line = String::with_capacity(text.len() + 64);
-                for letter in text.chars() {
-                    match is_misleading(letter) {
-                        true => line.extend(letter.escape_default()),
-                        false => line.push(letter),
-                    }
-                }
-                line.push('\n');
-                self.0.write_all(line.as_bytes())?;
+                self.0.write_all(plain(text).as_bytes())?;
             }
             _ => self.0.write_all(event)?,
         }
@@ -78,12 +69,31 @@ impl<W: Write> Write for OneLine<W> {
     }
 }
 
-/// Ends a line, goes back in it, or turns its direction. (Escape sequences of a terminal are
-/// `tracing-subscriber`'s business: its own colours are such.)
+/// Writes out what misleads, but for colours, which are the formatter's.
+fn plain(text: &str) -> String {
+    let mut line = String::with_capacity(text.len() + 64);
+    for (at, letter) in text.char_indices() {
+        match is_misleading(letter) && !is_colour(&text[at..]) {
+            true => line.extend(letter.escape_default()),
+            false => line.push(letter),
+        }
+    }
+    line.push('\n');
+    line
+}
+
+/// Whether a sequence that sets colours begins here.
+fn is_colour(text: &str) -> bool {
+    let Some(sequence) = text.strip_prefix("\x1b[") else { return false };
+    sequence
+        .trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ';')
+        .starts_with('m')
+}
+
+/// Ends a line, goes back in it, turns its direction, or steers a terminal.
 fn is_misleading(letter: char) -> bool {
     let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let ends = matches!(letter, '\u{85}' | '\u{2028}' | '\u{2029}');
-    turns || ends || (letter.is_ascii_control() && letter != '\x1b' && letter != '\t')
+    turns || matches!(letter, '\u{2028}' | '\u{2029}') || (letter.is_control() && letter != '\t')
 }
 
 /// Makes logs of this process go to standard error. A second call changes nothing.
@@ -135,8 +145,7 @@ mod tests {
             let text = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
             assert_eq!(text.lines().count(), 1, "{text:?}");
             let line = text.trim_end_matches('\n');
-            let is_bad = |letter: char| letter.is_control() || is_misleading(letter);
-            assert!(text.ends_with('\n') && !line.contains(is_bad), "{line:?}");
+            assert!(text.ends_with('\n') && !line.contains(is_misleading), "{line:?}");
         }
     }
 }

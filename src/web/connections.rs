@@ -121,3 +121,60 @@ fn end(socket: &impl AsFd) {
     // It may be gone already.
     let _ = rustix::net::shutdown(socket, Shutdown::Both);
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    struct Watched {
+        far: UnixStream,
+        requests: Arc<AtomicU64>,
+        _open: oneshot::Sender<()>,
+    }
+
+    impl Watched {
+        fn start() -> Self {
+            let (near, far) = UnixStream::pair().unwrap();
+            far.set_nonblocking(true).unwrap();
+            let (open, closed) = oneshot::channel();
+            let requests = Arc::new(AtomicU64::new(0));
+            actix_web::rt::spawn(watch(near.into(), Arc::clone(&requests), closed));
+            Self { far, requests, _open: open }
+        }
+
+        async fn is_open_after(&mut self, pause: Duration) -> bool {
+            sleep(pause).await;
+            self.far.read(&mut [0]).is_err()
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_later_head_that_dribbles_in_ends_the_connection() {
+        tokio::time::pause();
+        let mut silent = Watched::start();
+        let mut busy = Watched::start();
+        let mut lasting = Watched::start();
+        lasting.requests.store(LASTING, Ordering::Relaxed);
+        for _ in 0..2 {
+            busy.requests.fetch_add(1, Ordering::Relaxed);
+            assert!(busy.is_open_after(REQUEST_EVERY + Duration::from_secs(1)).await);
+        }
+        assert!(!silent.is_open_after(Duration::ZERO).await);
+        assert!(!busy.is_open_after(REQUEST_EVERY * 2).await);
+        assert!(lasting.is_open_after(REQUEST_EVERY * 2).await);
+    }
+
+    #[actix_web::test]
+    async fn a_connection_that_ends_gives_its_descriptor_back() {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        let (open, closed) = oneshot::channel();
+        let watching = actix_web::rt::spawn(watch(near.into(), Arc::default(), closed));
+        drop(open);
+        watching.await.unwrap();
+        assert_eq!(far.read(&mut [0]).unwrap(), 0);
+    }
+}

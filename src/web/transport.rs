@@ -52,10 +52,11 @@ pub async fn frame<B: MessageBody + 'static>(
         headers::add(response.headers_mut(), matches!(verdict, Verdict::Allowed(_)));
     }
     cors::add_headers(response.headers_mut(), verdict);
-    if !is_early && is_api {
-        if !response.headers().contains_key(CACHE_CONTROL) {
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
+    let is_preflight = is_early && response.request().method() == Method::OPTIONS;
+    if is_api && !is_preflight && !response.headers().contains_key(CACHE_CONTROL) {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if is_api && !is_early {
         note(&state, &response, started);
     }
     log_blame(&response);
