@@ -32,7 +32,7 @@ pub const HEADER_BYTES_MAX: usize = 32 << 10;
 /// How long a body may take to arrive.
 pub const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answer may take to begin. All that is asked of others has shorter deadlines.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// Looks at the head of a request.
 ///
