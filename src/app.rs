@@ -175,7 +175,11 @@ fn listen(state: Data<AppState>) -> Result<(SocketAddr, actix_web::dev::Server),
     let failed = |source| AppError::Listen { address, source };
     let listener = TcpListener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    let admission = state.clone();
     let server = HttpServer::new(move || web::app(state.clone()))
+        .on_connect(move |socket, kept| web::connections::admit(&admission, socket, kept))
+        .max_connections(web::connections::per_worker())
+        .client_request_timeout(web::connections::HEAD_WITHIN)
         .listen(listener)?
         .shutdown_timeout(HTTP_DRAIN_S)
         .disable_signals()

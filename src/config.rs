@@ -8,6 +8,7 @@
 
 mod error;
 mod geo;
+mod limits;
 mod load;
 mod mqtt;
 mod raw;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use error::ConfigError;
 pub use geo::{Area, GeoFilter, Shape};
+pub use limits::LimitsConfig;
 pub use mqtt::{DEFAULT_TOPIC, MqttSourceConfig};
 pub use secret::{BrokerUrl, Secret, Weakness, mask_broker_url};
 pub use sections::{
@@ -126,6 +128,10 @@ pub struct Config {
     pub api_key: Option<Secret>,
     /// Origins of CORS and WebSocket; `*` is any. Case-sensitive.
     pub cors_allowed_origins: Vec<String>,
+    /// Whether everything but health checks asks for the key; it is strong then.
+    pub is_read_auth_required: bool,
+    /// What one address may ask for.
+    pub limits: LimitsConfig,
     /// Rows of lists.
     pub list_limits: ListLimits,
     /// Compression.
@@ -179,6 +185,8 @@ impl Default for Config {
             stats_path: "/tmp/corescope-ingestor-stats.json".into(),
             api_key: None,
             cors_allowed_origins: Vec::new(),
+            is_read_auth_required: false,
+            limits: LimitsConfig::default(),
             list_limits: ListLimits::default(),
             compression: CompressionConfig::default(),
             packet_store: PacketStoreConfig::default(),

@@ -11,7 +11,7 @@ use super::error::{ConfigError, refuse, set_hours, set_mb, set_number, set_secon
 use super::raw::{RawConfig, Section};
 use super::{
     ChannelConfig, ClientHints, CompressionConfig, Config, ForeignAdverts, IngestConfig,
-    MigrationsConfig, Secret, Sources, geo, mqtt, sections,
+    MigrationsConfig, Secret, Sources, geo, limits, mqtt, sections,
 };
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -45,6 +45,7 @@ impl Config {
     fn from_raw(mut raw: RawConfig) -> Result<Self, ConfigError> {
         let mut config = Self {
             list_limits: sections::list_limits(&raw.list_limits)?,
+            limits: limits::limits(&mut raw)?,
             packet_store: sections::packet_store(&raw.packet_store)?,
             database: sections::database(&raw.db)?,
             retention: sections::retention(&raw)?,
@@ -77,9 +78,11 @@ impl Config {
 
     /// Moves over what needs no more than its type.
     fn take_plain(self, raw: RawConfig) -> Result<Self, ConfigError> {
+        limits::check_read_auth(&raw)?;
         Ok(Self {
             api_key: raw.api_key.filter(|key| !key.is_empty()).map(Secret::new),
             cors_allowed_origins: raw.cors_allowed_origins,
+            is_read_auth_required: raw.require_read_auth.unwrap_or(false),
             compression: CompressionConfig {
                 is_gzip: raw.compression.gzip.unwrap_or(false),
                 is_websocket: raw.compression.websocket.unwrap_or(false),

@@ -80,6 +80,9 @@ pub(crate) struct RawConfig {
     pub packet_store: Section<RawPacketStore>,
     pub list_limits: Section<RawListLimits>,
     pub cors_allowed_origins: Vec<String>,
+    pub require_read_auth: Option<bool>,
+    pub trusted_proxies: Vec<String>,
+    pub limits: Section<RawLimits>,
     pub compression: Section<RawCompression>,
     pub observers_cache: Section<RawObserversCache>,
     pub analytics: Section<RawAnalytics>,
@@ -227,6 +230,17 @@ pub(crate) struct RawListLimits {
     pub analytics_max: Option<i64>,
     pub channel_messages_max: Option<i64>,
     pub bulk_health_max: Option<i64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "camelCase", default)]
+pub(crate) struct RawLimits {
+    pub costly_per_sec: Option<i64>,
+    pub costly_burst: Option<i64>,
+    pub live_clients: Option<i64>,
+    pub connections: Option<i64>,
+    pub exempt: Option<Vec<String>>,
 }
 
 #[derive(Default, serde::Deserialize)]

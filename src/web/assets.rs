@@ -5,12 +5,13 @@ mod embedded;
 use std::path::{Component, Path, PathBuf};
 
 use actix_files::NamedFile;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, UPGRADE};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use percent_encoding::percent_decode_str;
 
 use super::error::ApiError;
-use super::live;
+use super::headers::mark_foreign;
+use super::live::{self, is_websocket};
 use super::state::State;
 use super::transport::{is_api, is_read};
 
@@ -63,7 +64,11 @@ pub async fn fallback(
         return Err(ApiError::bad_request("invalid path"));
     }
     match &state.pages {
-        Pages { folder: Some(folder), index } => public(&request, folder, &decoded, index).await,
+        Pages { folder: Some(folder), index } => {
+            let mut answer = public(&request, folder, &decoded, index).await?;
+            mark_foreign(answer.headers_mut());
+            Ok(answer)
+        }
         Pages { folder: None, .. } => embedded::answer(&request, &decoded),
     }
 }
@@ -117,11 +122,6 @@ pub fn html(text: String) -> HttpResponse {
         .insert_header((CACHE_CONTROL, NEVER_KEPT))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
         .body(text)
-}
-
-fn is_websocket(request: &HttpRequest) -> bool {
-    let asked = request.headers().get(UPGRADE).and_then(|protocol| protocol.to_str().ok());
-    asked.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
 }
 
 fn is_traversal(path: &str) -> bool {

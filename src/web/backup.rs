@@ -1,13 +1,14 @@
 //! `/api/backup`: a copy of the database as it is now (decision 22).
 
-use actix_web::HttpResponse;
 use actix_web::body::SizedStream;
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::stream;
 
 use super::auth::Keyed;
+use super::connections;
 use super::error::ApiError;
 use super::openapi::ErrorBody;
 use super::state::State;
@@ -32,16 +33,21 @@ use crate::db::backup::{BackupError, Download};
         (status = 507, description = "not enough free space", body = ErrorBody),
     )
 )]
-pub async fn backup(_: Keyed, state: State, method: Method) -> Result<HttpResponse, ApiError> {
+pub async fn backup(
+    _: Keyed,
+    state: State,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
     let backups = state.backups().ok_or_else(|| ApiError::busy("the database is not open"))?;
     let name = format!("corescope-backup-{}.db", state.clock.now_s());
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header((CONTENT_TYPE, "application/octet-stream"))
         .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));
-    if method == Method::HEAD {
+    if request.method() == Method::HEAD {
         return Ok(answer.finish());
     }
+    connections::note_lasting(&request);
     let Download { size, chunks } = backups.start()?;
     let gone = || ApiError::internal("the thread of the backup has ended");
     let bytes = size.await.map_err(|_| gone())??;

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
@@ -94,6 +95,30 @@ impl ApiError {
              or without expand"
         );
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    }
+
+    /// 414.
+    pub fn uri_too_long(bytes_max: usize) -> Self {
+        let text = format!("path and query longer than {bytes_max} bytes");
+        Self::new(StatusCode::URI_TOO_LONG, text)
+    }
+
+    /// 431.
+    pub fn headers_too_large(lines_max: usize, bytes_max: usize) -> Self {
+        let text = format!("more than {lines_max} headers or {bytes_max} bytes of them");
+        Self::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text)
+    }
+
+    /// 408: the body did not arrive.
+    pub fn too_slow(within: Duration) -> Self {
+        let text = format!("the body did not arrive within {} s", within.as_secs());
+        Self::new(StatusCode::REQUEST_TIMEOUT, text)
+    }
+
+    /// 429: more than one address may ask for; `wait` is rounded up to seconds.
+    pub fn too_many(text: impl Into<String>, wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
+        Self { retry_after_s: Some(seconds), ..Self::new(StatusCode::TOO_MANY_REQUESTS, text) }
     }
 
     /// 507: the disk has no room for it.

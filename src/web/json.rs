@@ -1,11 +1,14 @@
 //! JSON bodies in and out.
 
+use std::io::ErrorKind::TimedOut;
+
 use actix_web::body::BoxBody;
-use actix_web::error::JsonPayloadError;
+use actix_web::error::{JsonPayloadError, PayloadError};
 use actix_web::web::{Bytes, JsonConfig};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 
+use super::bounds::BODY_WITHIN;
 use super::error::ApiError;
 use crate::mesh::go_json;
 
@@ -90,6 +93,9 @@ fn refusal(error: &JsonPayloadError) -> ApiError {
     match error {
         JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
             ApiError::too_large(BODY_BYTES_MAX)
+        }
+        JsonPayloadError::Payload(PayloadError::Io(error)) if error.kind() == TimedOut => {
+            ApiError::too_slow(BODY_WITHIN)
         }
         _ => ApiError::bad_request("invalid JSON body"),
     }

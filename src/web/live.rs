@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix_web::http::header::{HOST, ORIGIN};
+use actix_web::http::header::UPGRADE;
 use actix_web::rt::time::{Instant, interval, timeout};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session};
@@ -13,12 +13,17 @@ use futures_util::StreamExt;
 use tokio::time::MissedTickBehavior;
 
 use crate::actors::live::{LiveFeed, Subscribe};
-use crate::web::{ApiError, AppState};
+use crate::web::addresses::Place;
+use crate::web::client::Client;
+use crate::web::{ApiError, AppState, connections, cors};
 
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PONG_WITHIN: Duration = Duration::from_secs(60);
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 const INBOUND_BYTES_MAX: usize = 512;
+/// Messages of a client within [`INBOUND_BURST_EVERY`].
+const INBOUND_BURST_MAX: u32 = 120;
+const INBOUND_BURST_EVERY: Duration = Duration::from_secs(60);
 
 /// Upgrades to a WebSocket and feeds it until either side ends.
 pub async fn upgrade(
@@ -26,7 +31,8 @@ pub async fn upgrade(
     body: web::Payload,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, ApiError> {
-    check_origin(&request, &state.config.cors_allowed_origins)?;
+    cors::check_listener(&request, &state.config.cors_allowed_origins)?;
+    let place = place_of(&request, &state)?;
     let live = state.ready()?.live.as_ref();
     let live = live.ok_or_else(|| ApiError::unavailable("this process has no live feed"))?;
     let feed = live.peek(Subscribe).await.map_err(ApiError::from_ask::<Infallible>)?;
@@ -37,7 +43,11 @@ pub async fn upgrade(
         .max_frame_size(INBOUND_BYTES_MAX)
         .aggregate_continuations()
         .max_continuation_size(INBOUND_BYTES_MAX);
-    actix_web::rt::spawn(serve(session, inbound, feed));
+    connections::note_lasting(&request);
+    actix_web::rt::spawn(async move {
+        serve(session, inbound, feed).await;
+        drop(place);
+    });
     Ok(response)
 }
 
@@ -51,6 +61,7 @@ async fn serve(
     let mut ping = interval(PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut heard_at = Instant::now();
+    let mut patience = Patience::new();
     let reason = loop {
         let is_alive = tokio::select! {
             text = feed.texts.recv() => match text {
@@ -59,6 +70,9 @@ async fn serve(
             },
             message = inbound.next() => match message {
                 Some(Ok(AggregatedMessage::Close(_)) | Err(_)) | None => break None,
+                Some(Ok(_)) if !patience.bear() => {
+                    break Some(CloseReason::from((CloseCode::Policy, "too many messages")));
+                }
                 Some(Ok(AggregatedMessage::Ping(bytes))) => {
                     heard_at = Instant::now();
                     session.pong(&bytes).await.is_ok()
@@ -89,47 +103,38 @@ async fn send(session: &mut Session, feed: &LiveFeed, text: bytestring::ByteStri
     matches!(timeout(WRITE_WITHIN, session.text(text)).await, Ok(Ok(())))
 }
 
-fn check_origin(request: &HttpRequest, allowed: &[String]) -> Result<(), ApiError> {
-    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("null"));
-    let host = header(HOST).unwrap_or_default();
-    match header(ORIGIN) {
-        Some(origin) if !is_origin_allowed(origin, host, allowed) => {
-            Err(ApiError::forbidden("origin not allowed"))
-        }
-        _ => Ok(()),
+/// Whether a request asks for a WebSocket.
+pub fn is_websocket(request: &HttpRequest) -> bool {
+    let asked = request.headers().get(UPGRADE).and_then(|protocol| protocol.to_str().ok());
+    asked.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+}
+
+fn place_of(request: &HttpRequest, state: &AppState) -> Result<Place, ApiError> {
+    let Client::Limited(key) = Client::of(request, &state.config.limits) else {
+        return Ok(Place::UNCOUNTED);
+    };
+    state.addresses.listen(key).ok_or_else(|| {
+        ApiError::too_many("too many live feeds of this address; close one", PING_EVERY)
+    })
+}
+
+/// What a client may say: pongs, and now and then a ping or a text that nobody reads.
+struct Patience {
+    left: u32,
+    full_at: Instant,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { left: INBOUND_BURST_MAX, full_at: Instant::now() }
     }
-}
 
-/// Tells whether a page of `origin` may listen: its host is ours, or it is listed; `*` is ignored.
-fn is_origin_allowed(origin: &str, host: &str, allowed: &[String]) -> bool {
-    let origin_host = url::Url::parse(origin).ok().and_then(|url| {
-        let name = url.host_str()?.to_owned();
-        Some(url.port().map_or(name.clone(), |port| format!("{name}:{port}")))
-    });
-    origin_host.is_some_and(|name| !host.is_empty() && name.eq_ignore_ascii_case(host))
-        || allowed.iter().any(|entry| entry != "*" && entry.eq_ignore_ascii_case(origin))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_origin_allowed;
-
-    #[test]
-    fn only_our_own_host_and_listed_origins_may_listen() {
-        let listed = ["https://mesh.example".to_owned(), "*".to_owned()];
-        for (origin, host, is_allowed) in [
-            ("http://localhost:3000", "localhost:3000", true),
-            ("http://LOCALHOST:3000", "localhost:3000", true),
-            ("http://localhost:3001", "localhost:3000", false),
-            ("https://core.example", "core.example", true),
-            ("https://MESH.example", "core.example", true),
-            ("https://evil.example", "core.example", false),
-            ("https://core.example.evil.example", "core.example", false),
-            ("null", "core.example", false),
-            ("", "core.example", false),
-            ("http://", "", false),
-        ] {
-            assert_eq!(is_origin_allowed(origin, host, &listed), is_allowed, "{origin} at {host}");
+    /// Takes one message; `false` if there were too many.
+    fn bear(&mut self) -> bool {
+        if self.full_at.elapsed() >= INBOUND_BURST_EVERY {
+            *self = Self::new();
         }
+        self.left = self.left.saturating_sub(1);
+        self.left > 0
     }
 }

@@ -44,6 +44,7 @@ pub async fn metrics(state: State) -> HttpResponse {
 fn write_process(page: &mut Page, state: &AppState) {
     process::lag(page, &state.loop_lag);
     process::requests(page, &state.requests.totals());
+    process::refused(page, state.addresses.refused());
     window::write(page, &state.window);
 }
 

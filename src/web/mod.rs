@@ -1,19 +1,24 @@
 //! The HTTP and WebSocket API (contract: `spec/http-contract.md`). The whole URL table is
 //! [`table`]; what every answer has is in [`transport`].
 
+pub mod addresses;
 pub mod analytics;
 mod analytics_kept;
 mod analytics_query;
 pub mod assets;
 pub mod auth;
 pub mod backup;
+pub mod bounds;
 pub mod channels;
+pub mod client;
+pub mod connections;
 pub mod cors;
 pub mod error;
 pub mod fresh;
+pub mod headers;
 pub mod health;
 pub mod json;
-mod live;
+pub mod live;
 pub mod memory;
 pub mod metrics;
 pub mod migrations;
@@ -54,7 +59,28 @@ pub struct Endpoint {
     pub method: Method,
     /// With `{name}` for a part.
     pub path: &'static str,
+    /// Whether an address may ask only so often.
+    pub is_costly: bool,
+    /// Whether the answer may take as long as it takes to begin.
+    may_last: bool,
     route: Route,
+}
+
+impl Endpoint {
+    fn costly(self) -> Self {
+        Self { is_costly: true, ..self }
+    }
+
+    fn lasting(self) -> Self {
+        Self { may_last: true, ..self }
+    }
+
+    /// What happens to a request, the first thing last.
+    fn into_route(self) -> Route {
+        let route = self.route.wrap(from_fn(transport::catch_panic));
+        let route = if self.may_last { route } else { route.wrap(from_fn(bounds::in_time)) };
+        if self.is_costly { route.wrap(from_fn(bounds::at_rate)) } else { route }
+    }
 }
 
 /// The URL table. A path that could be read as another's `{name}` stands before it.
@@ -64,21 +90,21 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/stats", stats::stats),
         get("/api/health", health::health),
         get("/api/healthz", health::healthz),
-        get("/api/packets", packets::list),
-        post("/api/packets", packet_post::post),
-        get("/api/packets/timestamps", packets::times),
-        post("/api/packets/observations", packets::observations),
-        get("/api/packets/{id}", packets::detail),
-        post("/api/decode", packet_post::decode_only),
-        get("/api/analytics/hash-sizes", analytics::hash_sizes),
-        get("/api/analytics/rf", analytics::rf),
-        get("/api/nodes", nodes::list),
-        get("/api/nodes/search", nodes::search),
-        get("/api/nodes/{pubkey}", nodes::detail),
-        get("/api/observers", observers::list),
-        get("/api/observers/{id}", observers::detail),
-        get("/api/channels", channels::list),
-        get("/api/channels/{hash}/messages", channels::messages),
+        get("/api/packets", packets::list).costly(),
+        post("/api/packets", packet_post::post).costly(),
+        get("/api/packets/timestamps", packets::times).costly(),
+        post("/api/packets/observations", packets::observations).costly(),
+        get("/api/packets/{id}", packets::detail).costly(),
+        post("/api/decode", packet_post::decode_only).costly(),
+        get("/api/analytics/hash-sizes", analytics::hash_sizes).costly(),
+        get("/api/analytics/rf", analytics::rf).costly(),
+        get("/api/nodes", nodes::list).costly(),
+        get("/api/nodes/search", nodes::search).costly(),
+        get("/api/nodes/{pubkey}", nodes::detail).costly(),
+        get("/api/observers", observers::list).costly(),
+        get("/api/observers/{id}", observers::detail).costly(),
+        get("/api/channels", channels::list).costly(),
+        get("/api/channels/{hash}/messages", channels::messages).costly(),
         get("/api/perf", perf::overview),
         get("/api/perf/io", perf::io),
         get("/api/perf/sqlite", perf::sqlite),
@@ -88,10 +114,10 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/perf/write-sources", perf::write_sources),
         get("/api/mqtt/status", perf::mqtt_status),
         get("/metrics", metrics::metrics),
-        get("/api/backup", backup::backup),
+        get("/api/backup", backup::backup).costly().lasting(),
         get("/api/perf/async-migrations", migrations::list),
         get("/api/perf/async-migrations/{name}/moves", migrations::moves),
-        post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run),
+        post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run).costly(),
         post("/api/perf/async-migrations/{name}/tune", migrations::tune),
         post("/api/perf/async-migrations/{name}/{command}", migrations::steer),
         get("/api/perf/jobs", migrations::jobs),
@@ -165,8 +191,9 @@ fn register(config: &mut web::ServiceConfig, table: Vec<Endpoint>) {
         let refuse =
             move || async move { Err::<HttpResponse, _>(ApiError::method_not_allowed(allow)) };
         let resource = web::resource(path).default_service(web::to(refuse));
-        let add =
-            |resource: actix_web::Resource, endpoint: Endpoint| resource.route(endpoint.route);
+        let add = |resource: actix_web::Resource, endpoint: Endpoint| {
+            resource.route(endpoint.into_route())
+        };
         let resource = resource.app_data(route);
         config.service(endpoints.into_iter().fold(resource, add));
     }
@@ -205,5 +232,5 @@ where
 }
 
 fn endpoint(method: Method, path: &'static str, route: Route) -> Endpoint {
-    Endpoint { method, path, route: route.wrap(from_fn(transport::catch_panic)) }
+    Endpoint { method, path, is_costly: false, may_last: false, route }
 }

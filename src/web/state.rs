@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 
+use super::addresses::Addresses;
 use super::analytics;
 use super::analytics_kept::KeptBodies;
 use super::error::ApiError;
@@ -91,6 +92,8 @@ pub struct AppState {
     pub rules: Arc<Rules>,
     /// Time; monotonic since the start of the process.
     pub clock: Clock,
+    /// What addresses may do.
+    pub addresses: Addresses,
     /// How long requests took.
     pub requests: RequestStats,
     /// How late the main arbiter wakes.
@@ -122,6 +125,7 @@ impl AppState {
         let observers_kept = Fresh::new(config.freshness.observers, clock.clone());
         Self {
             pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
+            addresses: Addresses::new(&config.limits),
             requests: RequestStats::new(clock.clone(), super::templates()),
             loop_lag: Arc::default(),
             window: Arc::new(Window::new(clock.clone())),

@@ -7,7 +7,6 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -15,9 +14,10 @@ use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use futures_util::FutureExt;
 use percent_encoding::percent_decode_str;
 
-use super::cors;
+use super::cors::{self, Verdict};
 use super::error::ApiError;
 use super::state::{AppState, State};
+use super::{auth, bounds, connections, headers};
 use crate::perf::requests::RouteId;
 
 const LOAD_STATUS: HeaderName = HeaderName::from_static("x-corescope-load-status");
@@ -27,7 +27,7 @@ const LOAD_STATUS: HeaderName = HeaderName::from_static("x-corescope-load-status
 /// # Errors
 /// None of its own.
 pub async fn frame<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let Some(state) = request.app_data::<State>().cloned() else {
@@ -35,9 +35,10 @@ pub async fn frame<B: MessageBody + 'static>(
     };
     let started = state.clock.monotonic();
     let verdict = cors::judge(request.request(), &state.config.cors_allowed_origins);
-    let early = clean_path(request.request().uri().path(), request.query_string())
-        .or_else(|| cors::preflight(request.request(), &verdict));
+    let early = early_answer(&state, request.request(), &verdict);
     let (is_early, is_api) = (early.is_some(), is_api(request.request()));
+    bounds::hurry_body(&mut request);
+    connections::note_request(request.request());
     let mut response = match early {
         Some(answer) => request.into_response(answer).map_into_right_body(),
         None => next.call(request).await?.map_into_left_body(),
@@ -48,16 +49,32 @@ pub async fn frame<B: MessageBody + 'static>(
     }
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         add_headers(response.headers_mut(), &state);
+        headers::add(response.headers_mut(), matches!(verdict, Verdict::Allowed(_)));
     }
     cors::add_headers(response.headers_mut(), verdict);
-    if !is_early && is_api {
-        if !response.headers().contains_key(CACHE_CONTROL) {
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        }
+    let is_preflight = is_early && response.request().method() == Method::OPTIONS;
+    if is_api && !is_preflight && !response.headers().contains_key(CACHE_CONTROL) {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    if is_api && !is_early {
         note(&state, &response, started);
     }
     log_blame(&response);
     Ok(response)
+}
+
+/// What needs no route: requests that may not pass, in the order in which they are told so.
+fn early_answer(
+    state: &AppState,
+    request: &HttpRequest,
+    verdict: &Verdict,
+) -> Option<HttpResponse> {
+    let refused = |result: Result<(), ApiError>| result.err().map(|error| error.error_response());
+    refused(bounds::check_head(request))
+        .or_else(|| clean_path(request.uri().path(), request.query_string()))
+        .or_else(|| cors::preflight(request, verdict))
+        .or_else(|| refused(cors::check_writer(request, verdict)))
+        .or_else(|| auth::refuse_reader(request, state))
 }
 
 /// Answers are complete from the first on: the status speaks of the window alone (decision 26).
@@ -69,7 +86,6 @@ fn add_headers(headers: &mut HeaderMap, state: &AppState) {
             .unwrap_or(HeaderValue::from_static("loading")),
     };
     headers.insert(LOAD_STATUS, value);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 /// Whether a request is below `/api`, however its path is written (`/%61pi/stats`).

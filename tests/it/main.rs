@@ -36,6 +36,7 @@ mod perf;
 mod readers;
 mod rejects;
 mod retention;
+mod security;
 mod seed;
 mod sim;
 mod store_lists;

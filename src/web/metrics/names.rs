@@ -57,6 +57,10 @@ metrics! {
         "corescope_http_request_duration_max_seconds",
         "The longest, by route."
     );
+    REFUSED = counter(
+        "corescope_http_refused_total",
+        "What addresses wanted more of than they may have, by kind, since the start."
+    );
     WINDOW_BYTES = gauge("corescope_window_bytes", "Memory of the RAM window over packets.");
     WINDOW_BYTES_MAX = gauge("corescope_window_max_bytes", "What the RAM window may hold.");
     WINDOW_ROWS = gauge("corescope_window_rows", "Rows in the RAM window, by table.");

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::names::{
     COMPONENT_BYTES, COMPONENT_CALLS, FREE, LAG, LAG_MAX, PRESSURE, PROCESS_BYTES, PROCESS_CALLS,
-    READY, REQUEST_TIME, REQUEST_TIME_MAX, REQUESTS, RSS, UPTIME,
+    READY, REFUSED, REQUEST_TIME, REQUEST_TIME_MAX, REQUESTS, RSS, UPTIME,
 };
 use crate::perf::io::{Component, IoRates, IoSample};
 use crate::perf::lag::LoopLag;
 use crate::perf::prometheus::{Labels, Metric, Page};
 use crate::perf::requests::RouteTotals;
 use crate::web::BUILD;
+use crate::web::addresses::Refused;
 
 /// Writes what is known from the first moment on.
 pub(super) fn start(page: &mut Page, role: &str, is_ready: bool, uptime_s: f64) {
@@ -80,6 +81,16 @@ pub(super) fn lag(page: &mut Page, lag: &LoopLag) {
     let lags = lag.summary();
     page.family(&LAG).summary(&[], &lags);
     page.single(&LAG_MAX, (lags.count > 0).then_some(lags.max_ms / 1000.0));
+}
+
+/// Writes what was refused to addresses.
+pub(super) fn refused(page: &mut Page, refused: Refused) {
+    let mut family = page.family(&REFUSED);
+    for (kind, count) in
+        [("request", refused.requests), ("live", refused.live), ("connection", refused.connections)]
+    {
+        family.count(&[("kind", kind)], count);
+    }
 }
 
 /// Writes requests by route.

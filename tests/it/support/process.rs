@@ -34,7 +34,11 @@ impl Process {
     }
 
     fn launch_as(&mut self, role: &str) -> impl BufRead + use<> {
-        let mut child = self.command(&["serve", "--role", role]).spawn().unwrap();
+        self.launch_with(&["--role", role])
+    }
+
+    fn launch_with(&mut self, options: &[&str]) -> impl BufRead + use<> {
+        let mut child = self.command(&["serve"]).args(options).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         self.child = Some(child);
         self.collect_stderr();
@@ -48,7 +52,12 @@ impl Process {
 
     /// The same in another role.
     pub fn start_as(&mut self, role: &str) {
-        let stdout = self.launch_as(role);
+        self.start_with(&["--role", role]);
+    }
+
+    /// The same with options of `serve`.
+    pub fn start_with(&mut self, options: &[&str]) {
+        let stdout = self.launch_with(options);
         let line = stdout.lines().next().and_then(Result::ok).unwrap_or_default();
         let address = line.rsplit("http://").next().and_then(|text| text.parse().ok());
         assert!(address.is_some(), "it did not start: {line:?}\n{}", self.log());
