@@ -3123,7 +3123,7 @@ export interface components {
         };
         /** @description The body. */
         Overview: {
-            asyncMigrations: components["schemas"]["MigrationStatus"][];
+            asyncMigrations: components["schemas"]["MigrationView"][];
             /** Format: double */
             avgMs: number;
             cache: components["schemas"]["PerfCache"];
