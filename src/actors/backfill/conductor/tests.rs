@@ -193,6 +193,8 @@ fn what_holds_it_up_for_long_is_told_once_and_so_is_its_end() {
         }
     }
     stage.batch();
+    let moves = stage.conductor.take_moves();
+    stage.tell(&moves);
     assert_eq!(stage.story.lines().count(), 2, "{}", stage.story);
 }
 
