@@ -10,6 +10,7 @@ use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix_web::HttpServer;
@@ -214,14 +215,14 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
     let database = open_database(config, clock).map_err(unusable(config))?;
     let checkpointer = start_checkpointer(&database, clock).map_err(unusable(config))?;
     let auto_vacuum = database.writer.auto_vacuum().map_err(unusable(config))?;
-    open_backups(state, database.writer.path());
+    let backup = open_backups(state, database.writer.path());
     let readers = open_readers(config, clock).map_err(unusable(config))?;
     let (lifelines, deaths) = Lifelines::new();
     let migrations = MigrationParts {
         config: config.migrations.clone(),
         wal: Some(checkpointer.gauges()),
         readers: Some(readers.clone()),
-        backup: None,
+        backup: Some(backup),
         folder: database.writer.path().parent().map(Path::to_owned),
     };
     let actors = Actors::start(ActorParts {
@@ -266,10 +267,13 @@ fn start_loader(state: &AppState, lifelines: &Lifelines) -> Result<LoaderReaders
         .map_err(unusable(config))
 }
 
-fn open_backups(state: &AppState, path: &Path) {
+/// Returns whether one is under way, at any time.
+fn open_backups(state: &AppState, path: &Path) -> Arc<AtomicBool> {
     let backups = Backups::new(path, state.clock.clone());
     backups.remove_stale();
+    let gauge = backups.gauge();
     state.open_backups(Arc::new(backups));
+    gauge
 }
 
 fn start_retention(

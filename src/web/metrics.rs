@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use actix_web::HttpResponse;
 
 use super::health::{count_clients, glance_at_counts, glance_at_migrations};
+use super::migrations;
 use super::state::{AppState, Ready, State};
 use crate::actors::perf::PerfLines;
 use crate::actors::vitals::WriteSide;
@@ -62,8 +63,9 @@ async fn write_ready(page: &mut Page, state: &State, ready: &Ready) {
     let counted = glance_at_counts(state).await;
     database::rows(page, counted.as_deref().map(|counted| &counted.counts));
     database::maintenance(page, &state.maintenance().unwrap_or_default());
-    let migrations = glance_at_migrations(state).await.ok();
-    database::migrations(page, migrations.as_ref().map(|migrations| migrations.as_slice()));
+    let stored = glance_at_migrations(state).await.ok();
+    let migrations = stored.map(|stored| migrations::views(state, &stored));
+    database::migrations(page, migrations.as_deref());
 }
 
 fn write_writes(page: &mut Page, side: &WriteSide, now_ms: i64) {

@@ -32,7 +32,7 @@ pub struct MigrationView {
     #[serde(flatten)]
     pub(super) status: MigrationStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
-    live: Option<LiveRun>,
+    pub(super) live: Option<LiveRun>,
 }
 
 /// One piece of work that has to end before the process is as fast and complete as it can be.

@@ -12,6 +12,7 @@ use super::error::ApiError;
 use super::health::{self, glance_at_counts, glance_at_migrations};
 use super::json::JsonBody;
 use super::memory;
+use super::migrations::{self, MigrationView};
 use super::openapi::ErrorBody;
 use super::params::Params;
 use super::perf_overview::{self, Gathered, Overview};
@@ -22,7 +23,6 @@ use crate::actors::io_sampler::{PeekIoHistory, UnknownMetric};
 use crate::actors::line::AskError;
 use crate::actors::perf::PerfLines;
 use crate::actors::vitals::PeekVitalsHistory;
-use crate::db::migrations::MigrationStatus;
 use crate::perf::bodies::{IoBody, MqttStatusBody, WriteSourcesBody};
 use crate::perf::history::{SAMPLES_MAX, Series};
 use crate::perf::sqlite::SqlitePerf;
@@ -58,10 +58,10 @@ pub async fn overview(state: State, params: Params) -> HttpResponse {
 }
 
 /// Returns no migrations and why, if they cannot be read.
-async fn list_migrations(state: &State) -> (Arc<Vec<MigrationStatus>>, Option<HeaderValue>) {
+async fn list_migrations(state: &State) -> (Vec<MigrationView>, Option<HeaderValue>) {
     match glance_at_migrations(state).await {
-        Ok(migrations) => (migrations, None),
-        Err(error) => (Arc::default(), HeaderValue::from_str(&error.to_string()).ok()),
+        Ok(stored) => (migrations::views(state, &stored), None),
+        Err(error) => (Vec::new(), HeaderValue::from_str(&error.to_string()).ok()),
     }
 }
 
@@ -80,7 +80,7 @@ fn gather<'s>(state: &'s AppState, counted: Option<&'s Counted>, params: &Params
         memory: memory::read(),
         processors: std::thread::available_parallelism().ok().map(Into::into),
         is_broken_down: params.text("mem") == Some("1"),
-        migrations: Arc::default(),
+        migrations: Vec::new(),
         window: &state.window,
         maintenance: state.maintenance(),
     }

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use super::health::CacheUse;
 use super::memory::Memory;
+use super::migrations::MigrationView;
 use crate::config::PacketStoreConfig;
-use crate::db::migrations::MigrationStatus;
 use crate::db::retention::TaskStatus;
 use crate::db::stats::Counts;
 use crate::perf::requests::{RoutePerf, SlowRequest, one_decimal};
@@ -50,7 +50,7 @@ pub struct Gathered<'g> {
     /// Whether `mem=1` was asked for.
     pub is_broken_down: bool,
     /// By name.
-    pub migrations: Arc<Vec<MigrationStatus>>,
+    pub migrations: Vec<MigrationView>,
     /// The RAM window.
     pub window: &'g Window,
     /// In order; `None` in a process that does not write.
@@ -80,8 +80,7 @@ pub struct Overview<'g> {
     memory_breakdown: Option<MemoryBreakdown>,
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_breakdown_note: Option<&'static str>,
-    #[schema(value_type = Vec<MigrationStatus>)]
-    async_migrations: Arc<Vec<MigrationStatus>>,
+    async_migrations: Vec<MigrationView>,
     /// What retention does; `null` in a process that does not write.
     #[schema(value_type = Option<Vec<Object>>)]
     maintenance: Option<Arc<Vec<TaskStatus>>>,

@@ -102,6 +102,7 @@ pub fn request(name: &str, rows_max: u64) -> BatchRequest {
 
 pub fn limits() -> BatchLimits {
     BatchLimits {
+        hold_aim: None,
         hold_max: Some(Duration::from_secs(5)),
         stop: Some(Arc::new(AtomicBool::new(false))),
         sets_aside: true,

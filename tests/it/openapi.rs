@@ -13,6 +13,7 @@ const UNDOCUMENTED: [&str; 1] = ["GET /ws"];
 
 #[actix_web::test]
 async fn every_route_is_documented_and_every_documented_route_exists() {
+    // 004-23.
     let state = Api::closed(Default::default(), corescope::clock::Clock::manual(0));
     let request = actix_web::test::TestRequest::get().uri("/api/spec");
     let document = crate::support::api::ask(&state, request).await.json();

@@ -19,6 +19,7 @@ use crate::db::migrations::{
 use crate::perf::backfill::health::{self, HealthGate, Limits, Readings};
 use crate::perf::backfill::knobs::{KnobValues, Knobs, TuneError};
 use crate::perf::backfill::pacing::{self, ZoneLaw};
+use crate::perf::backfill::servo::Budgets;
 use crate::perf::backfill::{Move, Refusal, State};
 
 /// Who moves what nobody asked for.
@@ -27,8 +28,13 @@ const RUNNER: &str = "runner";
 const GATE_POLL: Duration = Duration::from_millis(10);
 /// How soon the writer is asked for again when receptions have it.
 const LANE_POLL: Duration = Duration::from_millis(5);
-/// A throttle that lasts so long is entered in the books; shorter ones are the normal pace.
-const THROTTLE_TOLD_AFTER_MS: i64 = 2_000;
+/// At so many times its level a signal is critical: nothing is tried for a minute (§10.15).
+const CRITICAL: f64 = 3.0;
+const HIBERNATION: Duration = Duration::from_secs(60);
+/// One of a hundred groups of receptions waits no longer; above it, batches become smaller (§10.3).
+const INGEST_WAIT_MAX_MS: f64 = 25.0;
+/// Of the time that a batch may take, however long ingest waits: it may not be our doing.
+const HOLD_SHARE_MIN: f64 = 0.25;
 /// Indexes that are predicted to take longer wait for an operator (decision 18).
 const APPROVED_HOLD_MAX: Duration = Duration::from_secs(10);
 
@@ -197,13 +203,19 @@ impl Conductor {
 
     fn go_on(&mut self, index: usize, readings: &Readings, is_writer_wanted: bool) -> Step {
         let now = self.clock.monotonic();
-        self.zones.note(health::utilisation(readings, &self.limits), now);
+        let utilisation = health::utilisation(readings, &self.limits);
+        self.zones.note(utilisation, now);
         let waits_until = self.runs[index].waits_until;
         if now < waits_until {
             return Step::After((waits_until - now).min(Duration::from_secs(1)));
         }
         if let Some(reason) = self.gate.check(readings, &self.limits, now) {
-            self.throttle(index, &reason);
+            let is_critical = utilisation >= CRITICAL;
+            if is_critical {
+                self.runs[index].waits_until = now + HIBERNATION;
+            }
+            let rest = if is_critical { "; looked at again in 60 s" } else { "" };
+            self.throttle(index, &format!("{reason}{rest}"));
             return Step::After(GATE_POLL);
         }
         self.release(index);
@@ -217,10 +229,12 @@ impl Conductor {
         let now_ms = self.clock.now_ms();
         let run = &mut self.runs[index];
         let knobs = run.knobs.values(now_ms);
-        let rows_max = run.servo.rows(&knobs.budgets());
+        let budgets = budgets(&knobs, self.ingest_wait_ms);
+        let rows_max = run.servo.rows(&budgets);
         self.out = Some((index, rows_max));
         self.stop.store(false, Ordering::Relaxed);
         let limits = BatchLimits {
+            hold_aim: Some(budgets.hold_aim()),
             hold_max: Some(Duration::from_millis(knobs.hold_max_ms)),
             stop: Some(Arc::clone(&self.stop)),
             sets_aside: true,
@@ -282,7 +296,8 @@ impl Conductor {
             BatchState::More if phase != Phase::Index => {
                 let pages = u64::from(reply.wal_pages);
                 let scanned = reply.rows_scanned.min(rows);
-                run.servo.learn(scanned, reply.hold, pages, &knobs.budgets());
+                let budgets = budgets(&knobs, self.ingest_wait_ms);
+                run.servo.learn(scanned, reply.hold, pages, &budgets);
                 run.eta.note(reply.rows_scanned, now);
             }
             BatchState::More => {}
@@ -330,93 +345,12 @@ impl Conductor {
         self.shift(index, State::Failed, why, RUNNER);
     }
 
-    fn settle(&mut self, index: usize, to: State) {
-        let (why, by) = (self.runs[index].reason.clone(), self.runs[index].by.clone());
-        self.shift(index, to, &why, &by);
-    }
-
     fn rest(&self, hold: Duration, knobs: &KnobValues) -> Duration {
         let pause_min = Duration::from_millis(knobs.pause_min_ms);
         if knobs.turbo {
             return pause_min;
         }
         self.zones.stretch(pacing::rest(hold, knobs.duty_cycle, pause_min))
-    }
-
-    /// Not entered in the books at once: a gate that opens and shuts is the normal pace.
-    fn throttle(&mut self, index: usize, why: &str) {
-        let (now, now_ms) = (self.clock.monotonic(), self.clock.now_ms());
-        let run = &mut self.runs[index];
-        run.eta.note(0, now);
-        run.stall.rest();
-        if run.state != State::Throttled {
-            if !run.state.may_become(State::Throttled) {
-                return;
-            }
-            (run.state, run.since_ms, run.is_throttle_told) = (State::Throttled, now_ms, false);
-            run.by = RUNNER.to_owned();
-        }
-        why.clone_into(&mut run.reason);
-        if !run.is_throttle_told && now_ms - run.since_ms >= THROTTLE_TOLD_AFTER_MS {
-            run.is_throttle_told = true;
-            let (from, since_ms) = (active_state(run), run.since_ms);
-            tracing::info!(migration = run.name, reason = why, "a migration is throttled");
-            self.enter(index, from, State::Throttled, since_ms);
-        }
-    }
-
-    fn release(&mut self, index: usize) {
-        let run = &mut self.runs[index];
-        if run.state != State::Throttled {
-            return;
-        }
-        let to = active_state(run);
-        if run.is_throttle_told {
-            self.shift(index, to, "nothing holds it up any more", RUNNER);
-        } else {
-            (run.state, run.since_ms) = (to, self.clock.now_ms());
-            run.reason.clear();
-        }
-    }
-
-    fn shift(&mut self, index: usize, to: State, why: &str, by: &str) {
-        let at_ms = self.clock.now_ms();
-        let run = &mut self.runs[index];
-        let from = run.state;
-        if !from.may_become(to) {
-            tracing::error!(migration = run.name, ?from, ?to, "an illegal move was not made");
-            return;
-        }
-        (run.state, run.since_ms) = (to, at_ms);
-        (run.reason, run.by) = (why.to_owned(), by.to_owned());
-        if !to.is_active() {
-            run.rest();
-        }
-        if to.is_final() {
-            run.note_end(at_ms);
-        }
-        self.enter(index, from, to, at_ms);
-    }
-
-    fn enter(&mut self, index: usize, from: State, to: State, at_ms: i64) {
-        let run = &self.runs[index];
-        if run.job.is_some() {
-            tracing::debug!(job = run.name, ?from, ?to, why = run.reason, "a job moved");
-            return;
-        }
-        let (why, by) = (run.reason.clone(), run.by.clone());
-        self.moves.push(Move { name: run.name, from, to, why, by, at_ms });
-    }
-
-    /// Moves that wait to be recorded.
-    pub fn take_moves(&mut self) -> Vec<Move> {
-        std::mem::take(&mut self.moves)
-    }
-
-    /// Gives back moves that could not be recorded.
-    pub fn put_back(&mut self, mut moves: Vec<Move>) {
-        moves.append(&mut self.moves);
-        self.moves = moves;
     }
 
     /// Forgets a batch of which nobody knows what became; its cursor will tell.
@@ -444,9 +378,11 @@ impl Conductor {
     }
 }
 
-/// What a run is when nothing holds it up.
-fn active_state(run: &Run) -> State {
-    if run.next == Phase::Verify { State::Verifying } else { State::Running }
+/// What a batch may cost, less while ingest waits longer than it should.
+fn budgets(knobs: &KnobValues, ingest_wait_ms: Option<f64>) -> Budgets {
+    let share = ingest_wait_ms.map_or(1.0, |wait_ms| INGEST_WAIT_MAX_MS / wait_ms.max(1.0));
+    let budgets = knobs.budgets();
+    Budgets { hold: budgets.hold.mul_f64(share.clamp(HOLD_SHARE_MIN, 1.0)), ..budgets }
 }
 
 fn knob_values(config: &MigrationsConfig) -> KnobValues {
@@ -470,5 +406,6 @@ fn tell(error: &DbError) -> String {
 }
 
 mod commands;
+mod moves;
 #[cfg(test)]
 mod tests;

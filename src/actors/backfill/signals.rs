@@ -159,3 +159,35 @@ fn read_pressure() -> Option<f64> {
     let line = text.lines().find(|line| line.starts_with("some"))?;
     line.split_whitespace().find_map(|word| word.strip_prefix("avg10="))?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::perf::backfill::HealthGate;
+
+    #[test]
+    fn a_backup_that_is_under_way_holds_migrations_up_and_lets_them_go() {
+        // §10.13.
+        let backup = Arc::new(AtomicBool::new(false));
+        let signals = Signals {
+            gauge: Arc::new(IntakeGauge::new(10)),
+            wal: None,
+            readers: None,
+            backup: Some(Arc::clone(&backup)),
+            ingest_waits: Arc::default(),
+            levels: Vec::new(),
+            folder: None,
+            clock: Clock::manual(0),
+        };
+        let (mut gate, mut looked) = (HealthGate::default(), Looked::default());
+        // The pressure on this machine's disk is none of this test's business.
+        let limits = Limits { io_pressure: Level::OFF, ..signals.limits() };
+        let mut reason =
+            || gate.check(&signals.read(&mut looked), &limits, signals.clock.monotonic());
+        assert_eq!(reason(), None);
+        backup.store(true, Ordering::Relaxed);
+        assert!(reason().is_some_and(|reason| reason.starts_with("a backup")));
+        backup.store(false, Ordering::Relaxed);
+        assert_eq!(reason(), None);
+    }
+}

@@ -14,6 +14,11 @@ use crate::db::write::{Done, Durability, WriteConnection};
 use crate::db::{counters, upgrade};
 use crate::perf::ledger::{Shares, Source};
 
+/// A step takes its rows in so many portions, and looks at the clock after each.
+const PORTIONS: u64 = 8;
+/// Smaller ones cost more than their rows do.
+const PORTION_ROWS_MIN: u64 = 32;
+
 /// What a step did to the rows.
 #[derive(Default)]
 struct Stepped {
@@ -22,6 +27,16 @@ struct Stepped {
     is_done: bool,
     is_index_built: bool,
     touched: Vec<i64>,
+}
+
+impl Stepped {
+    fn add(&mut self, mut part: Self) {
+        self.scanned += part.scanned;
+        self.changed += part.changed;
+        self.is_done |= part.is_done;
+        self.is_index_built |= part.is_index_built;
+        self.touched.append(&mut part.touched);
+    }
 }
 
 /// One step that is asked for.
@@ -91,13 +106,13 @@ impl WriteConnection {
         step: &Step<'_>,
         deadline: &Deadline,
     ) -> Result<Done<BatchReply>, DbError> {
-        let Step { migration, rows_max, limits } = *step;
+        let Step { migration, rows_max, .. } = *step;
         let (clock, now_s) = (self.options.clock.clone(), self.options.clock.now_s());
         let tx = begin(&mut self.conn)?;
         let (started, pages) = (clock.monotonic(), counters::pages_written(&tx));
         let mut run = Run::load_or_begin(&tx, migration, now_s)?;
         deadline.begin(rows_max > 1 && run.phase(migration) != Phase::Index);
-        let stepped = advance(&tx, migration, &mut run, rows_max, limits.verifies)?;
+        let stepped = in_portions(&tx, step, &mut run, deadline)?;
         deadline.end();
         run.save(&tx, migration, now_s)?;
         if stepped.is_done {
@@ -178,6 +193,27 @@ fn reply(migration: &'static Migration, run: &Run) -> BatchReply {
         hold: std::time::Duration::ZERO,
         wal_pages: 0,
         touched_transmissions: Vec::new(),
+    }
+}
+
+/// Goes on until the rows are done, the time is up, or something else comes next.
+fn in_portions(
+    tx: &Connection,
+    step: &Step<'_>,
+    run: &mut Run,
+    deadline: &Deadline,
+) -> Result<Stepped, DbError> {
+    let Step { migration, rows_max, limits } = *step;
+    let (size, phase) = (rows_max.div_ceil(PORTIONS).max(PORTION_ROWS_MIN), run.phase(migration));
+    let mut whole = Stepped::default();
+    loop {
+        let rows = size.min(rows_max - whole.scanned);
+        let part = advance(tx, migration, run, rows, limits.verifies)?;
+        let is_last = part.scanned < rows || run.phase(migration) != phase;
+        whole.add(part);
+        if is_last || whole.is_done || whole.scanned >= rows_max || deadline.is_time_up() {
+            return Ok(whole);
+        }
     }
 }
 
@@ -267,21 +303,23 @@ pub(super) fn next_keys(
     (first, last): (i64, i64),
     rows_max: u64,
 ) -> Result<Option<(i64, u64)>, DbError> {
-    let (table, key) = (walk.table, walk.key);
-    let only = if walk.only.is_empty() { String::new() } else { format!(" AND {}", walk.only) };
-    let sql = format!(
-        "SELECT MAX(k), COUNT(*) FROM (SELECT {key} AS k FROM {table} \
-         WHERE {key} >= ?1 AND {key} <= ?2{only} ORDER BY {key} LIMIT ?3)"
-    );
     let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
     let found: Option<(Option<i64>, u64)> = tx
-        .prepare_cached(&sql)
+        .prepare_cached(&next_keys_sql(walk))
         .and_then(|mut row| {
             row.query_row(params![first, last, rows_max], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()
         })
         .doing("find the next rows of a migration")?;
     Ok(found.and_then(|(last, count)| Some((last?, count))))
+}
+
+pub(super) fn next_keys_sql(Walk { table, key, only, .. }: &Walk) -> String {
+    let only = if only.is_empty() { String::new() } else { format!(" AND {only}") };
+    format!(
+        "SELECT MAX(k), COUNT(*) FROM (SELECT {key} AS k FROM {table} \
+         WHERE {key} >= ?1 AND {key} <= ?2{only} ORDER BY {key} LIMIT ?3)"
+    )
 }
 
 /// Builds the index and drops the one it replaces. A unique index that still finds duplicates

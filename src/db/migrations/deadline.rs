@@ -1,6 +1,7 @@
 //! Stops a statement in the middle: a look at the clock every thousand instructions
 //! (`design/backfill.md` §10.8). The whole transaction is rolled back then.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,7 +23,8 @@ pub(super) struct Deadline {
     is_armed: Arc<AtomicBool>,
     was_late: Arc<AtomicBool>,
     clock: Clock,
-    hold_max: Option<Duration>,
+    limits: BatchLimits,
+    begun: Cell<Option<Duration>>,
 }
 
 impl Deadline {
@@ -37,7 +39,8 @@ impl Deadline {
             is_armed: Arc::default(),
             was_late: Arc::default(),
             clock: clock.clone(),
-            hold_max: limits.hold_max,
+            limits: limits.clone(),
+            begun: Cell::new(None),
         };
         let (ends_at_us, is_armed, was_late) =
             (watch.ends_at_us.clone(), watch.is_armed.clone(), watch.was_late.clone());
@@ -56,10 +59,18 @@ impl Deadline {
 
     /// Starts the clock: the write lock is ours. `is_bounded` is false for what cannot be halved.
     pub(super) fn begin(&self, is_bounded: bool) {
-        let hold_max = self.hold_max.filter(|_| is_bounded);
-        let end = hold_max.map_or(NEVER, |max| micros(self.clock.monotonic() + max));
+        let now = self.clock.monotonic();
+        self.begun.set(Some(now));
+        let hold_max = self.limits.hold_max.filter(|_| is_bounded);
+        let end = hold_max.map_or(NEVER, |max| micros(now + max));
         self.ends_at_us.store(end, Ordering::Relaxed);
         self.is_armed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has taken as long as it should: no further rows are begun then.
+    pub(super) fn is_time_up(&self) -> bool {
+        let spent = self.begun.get().map(|begun| self.clock.monotonic().saturating_sub(begun));
+        spent.zip(self.limits.hold_aim).is_some_and(|(spent, aim)| spent >= aim)
     }
 
     /// Whether the step was stopped for its time.

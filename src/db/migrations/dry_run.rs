@@ -20,6 +20,9 @@ const SAMPLE_ROWS: u64 = 200;
 /// From here on an index is rewritten at random places.
 const AMPLIFIED_AT: f64 = 0.2;
 
+const AMPLIFIED_ADVICE: &str = "larger batches write fewer pages in all: turn holdTargetMs and \
+                                walPagesMax up while nobody minds";
+
 /// A prediction. Nothing was changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -36,8 +39,13 @@ pub struct DryRun {
     pub rows_per_sec: Option<f64>,
     /// Pages written per row.
     pub wal_pages_per_row: Option<f64>,
-    /// Whether each row writes pages of its own: a larger batch or writer cache pays.
+    /// Indexes of the table, each of which a changed row may touch.
+    pub indexes: u64,
+    /// Whether each row writes pages of its own.
     pub is_amplified: bool,
+    /// What pays then; absent where nothing is amplified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
     /// Bytes that pass through the WAL in all.
     pub wal_bytes: u64,
     /// Bytes that must be free: the log, and the index where one is built.
@@ -46,6 +54,8 @@ pub struct DryRun {
     pub hold_sec: f64,
     /// Seconds with rests of the same length.
     pub duration_sec: f64,
+    /// The same if all rows cost what the dearest sample's did.
+    pub duration_high_sec: f64,
     /// Seconds of one step that cannot be divided: the index.
     pub index_hold_sec: Option<f64>,
 }
@@ -56,6 +66,8 @@ struct Sampled {
     changed: u64,
     pages: u64,
     hold: Duration,
+    /// Seconds a row of the dearest sample.
+    row_sec_max: f64,
 }
 
 /// What the log may grow to beside a migration.
@@ -79,7 +91,15 @@ impl WriteConnection {
             }
         }
         let index_hold = predict_index(&self.conn, migration)?;
-        Ok(predict(migration.name, &run.unwrap_or_default(), &sampled, index_hold))
+        let indexes = migration.walk.as_ref().map_or(Ok(0), |walk| self.count_indexes(walk))?;
+        let prediction = predict(migration.name, &run.unwrap_or_default(), &sampled, index_hold);
+        Ok(DryRun { indexes, ..prediction })
+    }
+
+    fn count_indexes(&self, walk: &Walk) -> Result<u64, DbError> {
+        let sql = "SELECT COUNT(*) FROM pragma_index_list(?1)";
+        let counted = self.conn.query_row(sql, [walk.table], |row| row.get(0));
+        counted.doing("count the indexes of a table")
     }
 
     fn try_sample(
@@ -105,7 +125,9 @@ impl WriteConnection {
         sampled.changed += (walk.apply)(&tx, KeyRange { first, last })?;
         // Dirty pages are counted when they are written; what is rolled back then is never read.
         tx.cache_flush().doing("count the pages of a dry run")?;
-        sampled.hold += clock.monotonic().saturating_sub(started);
+        let hold = clock.monotonic().saturating_sub(started);
+        sampled.hold += hold;
+        sampled.row_sec_max = sampled.row_sec_max.max(hold.as_secs_f64() / rows.max(1) as f64);
         sampled.pages += u64::from(counters::pages_since(&tx, pages));
         sampled.rows += rows;
         tx.rollback().doing("take a dry run back")?;
@@ -126,6 +148,8 @@ fn predict(
     let pages_per_row = (rows > 0.0).then(|| sampled.pages as f64 / rows);
     let hold_sec = per_sec.map_or(0.0, |rate| left as f64 / rate);
     let index_hold_sec = index_hold.map(|hold| hold.as_secs_f64());
+    let index_sec = index_hold_sec.unwrap_or(0.0);
+    let is_amplified = pages_per_row.is_some_and(|pages| pages > AMPLIFIED_AT);
     let index_bytes = index_hold.map_or(0, |hold| {
         u64::try_from(hold.as_micros() / 2).unwrap_or(u64::MAX).saturating_mul(INDEX_BYTES_PER_ROW)
     });
@@ -138,11 +162,14 @@ fn predict(
         rows_left: left,
         rows_per_sec: per_sec,
         wal_pages_per_row: pages_per_row,
-        is_amplified: pages_per_row.is_some_and(|pages| pages > AMPLIFIED_AT),
+        indexes: 0,
+        is_amplified,
+        advice: is_amplified.then_some(AMPLIFIED_ADVICE),
         wal_bytes,
         disk_bytes: LOG_BYTES + 2 * index_bytes,
         hold_sec,
-        duration_sec: 2.0 * hold_sec + index_hold_sec.unwrap_or(0.0),
+        duration_sec: 2.0 * hold_sec + index_sec,
+        duration_high_sec: 2.0 * left as f64 * sampled.row_sec_max + index_sec,
         index_hold_sec,
     }
 }

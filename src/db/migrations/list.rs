@@ -219,7 +219,10 @@ impl MigrationStatus {
         if let (Some(started_ms), Some(until_ms)) = (started_ms, until_ms) {
             self.elapsed_sec = until_ms.saturating_sub(started_ms).max(0) as f64 / 1000.0;
         }
-        if self.status == "running" && self.elapsed_sec > 0.0 && self.rows_processed > 0 {
+        // The time since its start tells nothing of one that waits for somebody.
+        let is_waiting = matches!(self.state, "paused" | "awaiting_approval" | "interrupted");
+        let is_moving = self.status == "running" && !is_waiting;
+        if is_moving && self.elapsed_sec > 0.0 && self.rows_processed > 0 {
             self.rate_per_sec = self.rows_processed as f64 / self.elapsed_sec;
             let left = self.rows_total.saturating_sub(self.rows_processed).max(0);
             self.eta_sec = left as f64 / self.rate_per_sec;

@@ -16,11 +16,13 @@ mod job;
 mod list;
 mod nodes;
 mod observations;
+mod register;
 mod registry;
 mod runs;
 mod transmissions;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 
 use std::sync::Arc;
@@ -33,9 +35,9 @@ pub use self::books::StoredState;
 pub use self::dry_run::DryRun;
 pub use self::job::{Job, JobRequest, JobStep, JobSteps, JobWindow};
 pub use self::list::{DeadLetter, MigrationMove, MigrationStatus, list_migrations, list_moves};
+pub(super) use self::register::register;
 pub use self::registry::{MIGRATIONS, needs_of};
 pub use self::runs::CANCELLED;
-pub(super) use self::runs::register;
 use super::error::DbError;
 
 /// One change of old rows.
@@ -105,6 +107,9 @@ pub struct BatchRequest {
 /// What bounds a step besides its rows. The default bounds nothing.
 #[derive(Clone, Debug, Default)]
 pub struct BatchLimits {
+    /// After so long no further rows are begun, and what is done is committed. A job's step is not
+    /// divided.
+    pub hold_aim: Option<Duration>,
     /// After so long the step is rolled back: [`BatchState::Overran`]. Neither a single row nor
     /// an index can be halved, so they are let run.
     pub hold_max: Option<Duration>,

@@ -1,15 +1,11 @@
 //! Where each migration stands: our own `_migration_runs`, and the original's two tables.
 
-use std::collections::{HashMap, HashSet};
-
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::books::{forget_dead_letters, row_span};
-use super::{Applies, MIGRATIONS, Migration, Phase, Walk, find};
+use super::{MIGRATIONS, Migration, Phase, Walk, find};
 use crate::clock;
 use crate::db::error::{DbError, Doing};
-use crate::db::open::OpenOptions;
-use crate::db::schema::DEDUP_INDEX;
 use crate::db::upgrade;
 use crate::db::write::{Done, Durability, WriteConnection};
 use crate::perf::ledger::{Shares, Source};
@@ -39,6 +35,8 @@ pub(super) struct Run {
     pub(super) rows_differing: u64,
 }
 
+/// Counting so many entries of an index takes a millisecond or two.
+const COUNTED_ROWS_MAX: u64 = 100_000;
 /// The total is an SQL integer.
 const ROWS_TOTAL_MAX: u64 = i64::MAX.unsigned_abs();
 
@@ -95,8 +93,8 @@ impl Run {
         })
     }
 
-    /// Fixes the upper bound. The total is the span of keys, or a count that an index answers: a
-    /// table is never counted (004-31).
+    /// Fixes the upper bound. The total is the span of keys, or a bounded count that an index
+    /// answers: a table is never counted (004-31).
     pub(super) fn begin(tx: &Connection, migration: &Migration) -> Result<Self, DbError> {
         let mut run = Self { next_key: 0, upper_key: -1, ..Self::default() };
         let Some(Walk { table, key, only, .. }) = migration.walk else { return Ok(run) };
@@ -110,8 +108,13 @@ impl Run {
         run.rows_total = if only.is_empty() {
             row_span(tx, table)?.min(ROWS_TOTAL_MAX)
         } else {
-            let counted = one(format!("SELECT COUNT(*) FROM {table} WHERE {only}"))?;
-            counted.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)
+            let limit = COUNTED_ROWS_MAX + 1;
+            let some = format!("SELECT 1 FROM {table} WHERE {only} LIMIT {limit}");
+            let counted = one(format!("SELECT COUNT(*) FROM ({some})"))?;
+            match counted.and_then(|rows| u64::try_from(rows).ok()) {
+                Some(rows) if rows <= COUNTED_ROWS_MAX => rows,
+                _ => row_span(tx, table)?.min(ROWS_TOTAL_MAX),
+            }
         };
         Ok(run)
     }
@@ -268,100 +271,6 @@ impl WriteConnection {
     }
 }
 
-/// Enters every migration that has something to do as pending, and records those that have not.
-/// A run that was interrupted keeps its cursor.
-pub(in crate::db) fn register(
-    tx: &Connection,
-    options: &OpenOptions,
-) -> Result<Vec<&'static str>, DbError> {
-    let now_s = options.clock.now_s();
-    let present = Present::read(tx)?;
-    let mut pending = Vec::new();
-    for migration in MIGRATIONS.iter().filter(|migration| present.applies(migration, options)) {
-        let books = present.books.get(migration.name);
-        let status = books.map(|(status, _)| status.as_str());
-        if present.is_done(tx, migration, status)? {
-            if status != Some("done") && (status.is_some() || present.needs_entry(migration)) {
-                finish(tx, migration, now_s)?;
-            }
-            record(tx, migration)?;
-            continue;
-        }
-        if books.is_some_and(|(_, error)| error.as_deref() == Some(CANCELLED)) {
-            continue;
-        }
-        if status != Some("pending_async") || !present.runs.contains(migration.name) {
-            begin_again(tx, migration.name, now_s)?;
-        }
-        pending.push(migration.name);
-    }
-    Ok(pending)
-}
-
-/// What is there before migrations are registered.
-struct Present {
-    indexes: HashSet<String>,
-    recorded: HashSet<String>,
-    runs: HashSet<String>,
-    /// Status and error by name.
-    books: HashMap<String, (String, Option<String>)>,
-    has_text_observers: bool,
-}
-
-impl Present {
-    fn read(tx: &Connection) -> Result<Self, DbError> {
-        let names = |sql| Ok(upgrade::texts(tx, sql, "")?.into_iter().collect());
-        let mut statement =
-            tx.prepare("SELECT name, status, error FROM _async_migrations").doing(BOOKKEEPING)?;
-        let books = statement
-            .query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))
-            .and_then(Iterator::collect::<Result<_, _>>)
-            .doing(BOOKKEEPING)?;
-        Ok(Self {
-            indexes: upgrade::index_names(tx)?,
-            recorded: names("SELECT name FROM _migrations WHERE name <> ?1")?,
-            runs: names("SELECT name FROM _migration_runs WHERE name <> ?1")?,
-            books,
-            has_text_observers: upgrade::column_names(tx, "observations")?.contains("observer_id"),
-        })
-    }
-
-    fn applies(&self, migration: &Migration, options: &OpenOptions) -> bool {
-        match migration.applies {
-            Applies::Always => true,
-            Applies::WithRegions => options.has_regions,
-            Applies::WithTextObservers => self.has_text_observers,
-        }
-    }
-
-    fn is_done(
-        &self,
-        tx: &Connection,
-        migration: &Migration,
-        status: Option<&str>,
-    ) -> Result<bool, DbError> {
-        if migration.index.is_some_and(|index| !self.indexes.contains(index)) {
-            return Ok(false);
-        }
-        let Some(walk) = &migration.walk else { return Ok(true) };
-        let is_recorded = migration.recorded_as.is_some_and(|name| self.recorded.contains(name));
-        let is_done = is_recorded || status == Some("done") || is_implied_by_index(migration);
-        Ok(is_done || !upgrade::has_rows(tx, walk.table)?)
-    }
-
-    /// Whether only `_async_migrations` can say that it is done.
-    fn needs_entry(&self, migration: &Migration) -> bool {
-        migration.walk.is_some()
-            && migration.recorded_as.is_none()
-            && !is_implied_by_index(migration)
-    }
-}
-
-/// A unique index that stands proves that no duplicates are left.
-fn is_implied_by_index(migration: &Migration) -> bool {
-    migration.index == Some(DEDUP_INDEX)
-}
-
 /// Marks a migration as done, in the original's words too.
 pub(super) fn finish(tx: &Connection, migration: &Migration, now_s: i64) -> Result<(), DbError> {
     execute(
@@ -375,7 +284,7 @@ pub(super) fn finish(tx: &Connection, migration: &Migration, now_s: i64) -> Resu
     record(tx, migration)
 }
 
-fn record(tx: &Connection, migration: &Migration) -> Result<(), DbError> {
+pub(super) fn record(tx: &Connection, migration: &Migration) -> Result<(), DbError> {
     migration.recorded_as.map_or(Ok(()), |name| upgrade::record_done(tx, name))
 }
 

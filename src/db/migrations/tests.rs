@@ -2,8 +2,12 @@
 
 use std::collections::HashSet;
 
+use super::batch::next_keys_sql;
 use super::registry::NEEDS;
+use super::transmissions::FILL_LAST_SEEN;
 use super::*;
+use crate::clock::Clock;
+use crate::db::OpenOptions;
 use crate::db::schema::{INDEX_MARKERS, INDEXES, LEGACY_INDEXES, TABLE_MARKERS};
 
 #[test]
@@ -43,5 +47,41 @@ fn what_a_walk_needs_is_built_before_it() {
     let place = |name: &str| MIGRATIONS.iter().position(|migration| migration.name == name);
     for (first, then) in NEEDS {
         assert!(place(first).is_some() && place(first) < place(then), "{first} before {then}");
+    }
+}
+
+/// What SQLite does for a statement, in a new database.
+fn plan(sql: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mesh.db");
+    crate::db::open(&path, &OpenOptions::new(Clock::system())).unwrap().writer.close().unwrap();
+    let conn = Connection::open(&path).unwrap();
+    let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let bounds = [1_i64, 500, 500];
+    let bounds = rusqlite::params_from_iter(&bounds[..plan.parameter_count()]);
+    let lines = plan.query_map(bounds, |row| row.get::<_, String>(3)).unwrap();
+    lines.map(Result::unwrap).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_newest_time_of_a_transmission_is_one_seek_in_an_index() {
+    // 002-12, 004-26, 004-32.
+    let plan = plan(FILL_LAST_SEEN);
+    let looks: Vec<&str> = plan.lines().filter(|line| line.contains(" observations ")).collect();
+    assert_eq!(looks.len(), 1, "{plan}");
+    assert!(looks[0].starts_with("SEARCH observations USING COVERING INDEX"), "{plan}");
+    assert!(looks[0].contains("idx_observations_tx_ts"), "{plan}");
+}
+
+#[test]
+fn the_rows_that_are_left_are_found_in_order_without_sorting_or_passing_through_the_table() {
+    // 002-11, 004-27, 004-29.
+    for migration in MIGRATIONS {
+        let Some(walk) = &migration.walk else { continue };
+        let plan = plan(&next_keys_sql(walk));
+        assert!(!plan.contains("TEMP B-TREE"), "{}: {plan}", migration.name);
+        assert!(plan.contains(&format!("SEARCH {}", walk.table)), "{}: {plan}", migration.name);
+        let is_partial = !walk.only.is_empty();
+        assert_eq!(plan.contains("idx_tx_last_seen_zero"), is_partial, "{plan}");
     }
 }

@@ -43,19 +43,16 @@ pub(super) fn delete_unusable(conn: &Connection, range: KeyRange) -> Result<u64,
     )
 }
 
+pub(super) const FILL_LAST_SEEN: &str = "WITH newest AS MATERIALIZED (SELECT id, (SELECT MAX(timestamp) FROM observations \
+     WHERE transmission_id = t.id) AS heard FROM transmissions t \
+     WHERE id BETWEEN ?1 AND ?2 AND last_seen = 0) \
+     UPDATE transmissions SET last_seen = newest.heard FROM newest \
+     WHERE transmissions.id = newest.id AND newest.heard > 0";
+
 /// Fills `last_seen` with the newest observation's time: one index seek a row (002-12, 004-32).
 /// A transmission without observations, or with none after 1970, keeps 0 (002-03, HZ 9).
 pub(super) fn fill_last_seen(conn: &Connection, range: KeyRange) -> Result<u64, DbError> {
-    change(
-        conn,
-        range,
-        "fill last_seen",
-        "WITH newest AS MATERIALIZED (SELECT id, (SELECT MAX(timestamp) FROM observations \
-         WHERE transmission_id = t.id) AS heard FROM transmissions t \
-         WHERE id BETWEEN ?1 AND ?2 AND last_seen = 0) \
-         UPDATE transmissions SET last_seen = newest.heard FROM newest \
-         WHERE transmissions.id = newest.id AND newest.heard > 0",
-    )
+    change(conn, range, "fill last_seen", FILL_LAST_SEEN)
 }
 
 /// Fills the advertiser's key; `''` where there is none, so that nobody looks again.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 const BATCHES_KEPT: usize = 10;
 const GROWTH_MAX: f64 = 1.5;
-/// A batch that took so many times its budget is answered at once.
-/// The 90th percentile aims so far below the budget that the 99th keeps it.
+/// The 90th percentile aims so far below the budget that the 99th, commit included, keeps it.
 const HOLD_AIM: f64 = 0.6;
+/// A batch that took so many times its budget is answered at once.
 const PANIC_RATIO: f64 = 5.0;
 const PANIC_SHRINK: u64 = 10;
 /// Below this a batch costs more than its rows do; a knob may ask for less.
@@ -23,6 +23,13 @@ pub struct Budgets {
     pub wal_pages: u64,
     /// Rows; at least 1.
     pub rows: u64,
+}
+
+impl Budgets {
+    /// How long a batch goes on taking rows.
+    pub fn hold_aim(&self) -> Duration {
+        self.hold.mul_f64(HOLD_AIM)
+    }
 }
 
 /// Chooses batch sizes.
@@ -63,7 +70,8 @@ impl Servo {
         }
         let (us, pages) = (self.p90(|cost| cost.0), self.p90(|cost| cost.1));
         let fits = |budget: f64, cost: f64| if cost > 0.0 { budget / cost } else { f64::INFINITY };
-        let wanted = fits(budget_us * HOLD_AIM, us).min(fits(budgets.wal_pages as f64, pages));
+        let aim_us = budgets.hold_aim().as_secs_f64() * 1e6;
+        let wanted = fits(aim_us, us).min(fits(budgets.wal_pages as f64, pages));
         let grown = (self.rows as f64 * GROWTH_MAX).ceil();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
         self.set(wanted.min(grown) as u64, budgets);

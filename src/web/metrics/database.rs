@@ -6,21 +6,22 @@ use std::time::Duration;
 use super::names::{
     ANOMALIES, ANOMALY_SINCE, CHECKPOINT_FAILURES, CHECKPOINT_TIME, CHECKPOINTS, DATABASE_BYTES,
     EVENTS, FREELIST_BYTES, HIT_RATE, JUDGED, LOOK_UPS, MAINTENANCE_NEXT, MAINTENANCE_ROWS,
-    MAINTENANCE_RUNS, MAINTENANCE_STATE, MIGRATION_ALL, MIGRATION_DONE, MIGRATION_STATE,
-    MIGRATIONS_READABLE, OLDEST_READ, OPEN_READS, READERS_REFUSED, READERS_WAITING, ROWS,
-    WAL_BYTES, WAL_DEBT, WAL_PAGES, WRITE_ERRORS, WRITE_HOLD, WRITE_ROWS, WRITE_TRANSACTIONS,
-    WRITE_WAIT, WRITE_WAL,
+    MAINTENANCE_RUNS, MAINTENANCE_STATE, MIGRATION_ALL, MIGRATION_DONE, MIGRATION_LEFT,
+    MIGRATION_RATE, MIGRATION_STATE, MIGRATIONS_READABLE, OLDEST_READ, OPEN_READS, READERS_REFUSED,
+    READERS_WAITING, ROWS, WAL_BYTES, WAL_DEBT, WAL_PAGES, WRITE_ERRORS, WRITE_HOLD, WRITE_ROWS,
+    WRITE_TRANSACTIONS, WRITE_WAIT, WRITE_WAL,
 };
-use crate::db::migrations::MigrationStatus;
 use crate::db::pages::{PageCounts, PageGauge};
 use crate::db::retention::TaskStatus;
 use crate::db::stats::Counts;
 use crate::db::{Readers, WalGauges, WriteCounts};
 use crate::perf::anomaly::Rule;
+use crate::perf::backfill::Eta;
 use crate::perf::ledger::LedgerSnapshot;
 use crate::perf::prometheus::Page;
 use crate::perf::sqlite::SqlitePerf;
 use crate::perf::vitals::Vitals;
+use crate::web::migrations::MigrationView;
 
 /// Writes what was stored since the start.
 pub(super) fn events(page: &mut Page, counts: &WriteCounts) {
@@ -116,20 +117,28 @@ pub(super) fn rows(page: &mut Page, counts: Option<&Counts>) {
 }
 
 /// Writes how migrations stand; `None` if their books could not be read.
-pub(super) fn migrations(page: &mut Page, migrations: Option<&[MigrationStatus]>) {
+pub(super) fn migrations(page: &mut Page, migrations: Option<&[MigrationView]>) {
     page.single(&MIGRATIONS_READABLE, Some(f64::from(u8::from(migrations.is_some()))));
     let migrations = migrations.unwrap_or_default();
     let mut family = page.family(&MIGRATION_STATE);
-    for migration in migrations {
-        family.count(&[("name", &migration.name), ("status", migration.status)], 1);
+    for MigrationView { status, .. } in migrations {
+        let labels = [("name", &*status.name), ("status", status.status), ("state", status.state)];
+        family.count(&labels, 1);
     }
-    let mut family = page.family(&MIGRATION_DONE);
-    for migration in migrations {
-        family.add(&[("name", &migration.name)], Some(migration.rows_processed as f64));
-    }
-    let mut family = page.family(&MIGRATION_ALL);
-    for migration in migrations {
-        family.add(&[("name", &migration.name)], Some(migration.rows_total as f64));
+    let figures: [(_, fn(&MigrationView) -> Option<f64>); 4] = [
+        (&MIGRATION_DONE, |view| Some(view.status.rows_processed as f64)),
+        (&MIGRATION_ALL, |view| Some(view.status.rows_total as f64)),
+        (&MIGRATION_RATE, |view| view.live.as_ref()?.rows_per_sec),
+        (&MIGRATION_LEFT, |view| match view.live.as_ref()?.eta {
+            Eta::Estimate { high_s, .. } => Some(high_s),
+            _ => None,
+        }),
+    ];
+    for (metric, figure) in figures {
+        let mut family = page.family(metric);
+        for view in migrations {
+            family.add(&[("name", &view.status.name)], figure(view));
+        }
     }
 }
 

@@ -217,6 +217,14 @@ metrics! {
         "corescope_migration_state",
         "Always 1; the labels say how each migration stands."
     );
+    MIGRATION_LEFT = gauge(
+        "corescope_migration_left_seconds",
+        "Time that is left, the cautious end of the estimate; absent while there is none."
+    );
+    MIGRATION_RATE = gauge(
+        "corescope_migration_rows_per_second",
+        "Rows a second, rests included; absent until measured."
+    );
     MIGRATION_DONE = gauge("corescope_migration_rows_processed", "Rows that are done.");
     MIGRATION_ALL = gauge("corescope_migration_rows_expected", "Rows in all, an estimate.");
     MIGRATIONS_READABLE = gauge(

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::test::TestRequest;
 use corescope::config::Config;
+use corescope::perf::backfill::State;
 use serde_json::Value;
 
 use super::LAST_SEEN;
@@ -38,6 +39,50 @@ async fn the_body_in_every_state_that_an_operator_can_bring_about() {
     let tuned = post(&api, "tune", r#"{"batchRowsMax": 5, "by": "ops", "reason": "gently"}"#).await;
     assert_eq!(tuned.status, StatusCode::OK, "{}", tuned.text());
     check_json("async_migration_tuned", &tuned.json());
+}
+
+#[actix_web::test]
+async fn the_body_in_every_state_that_the_books_can_hold() {
+    // 004-A3, 004-25, §10.17; the books are all that another process has to go by.
+    let Some(api) = Api::over_fixture() else { return };
+    let mut bodies = serde_json::Map::new();
+    for state in State::ALL {
+        let (status, error) = match state {
+            State::Succeeded => ("done", "NULL"),
+            State::Failed => ("failed", "'no such column'"),
+            State::Cancelled => ("failed", "'cancelled by operator'"),
+            _ => ("pending_async", "NULL"),
+        };
+        let name = state.as_str();
+        api.execute(&format!(
+            "UPDATE _async_migrations SET status = '{status}', error = {error}, \
+             started_at = '2026-05-17 18:10:00', rows_processed = 300, rows_total = 499, \
+             ended_at = CASE '{status}' WHEN 'pending_async' THEN NULL \
+             ELSE '2026-05-17T18:10:03Z' END WHERE name = '{LAST_SEEN}'; \
+             INSERT OR REPLACE INTO _migration_states (name, state, reason, by_whom, since_ms) \
+             VALUES ('{LAST_SEEN}', '{name}', 'the reason', 'runner', 1779041400000)"
+        ));
+        api.clock.advance_ms(6_000);
+        bodies.insert(name.to_owned(), row(&api).await);
+    }
+    check_json("async_migration_in_every_state", &bodies);
+}
+
+#[actix_web::test]
+async fn the_page_and_the_metrics_tell_what_goes_on_at_this_moment_too() {
+    // 004-A3: state, reason, and what cannot be known is absent.
+    let Some(api) = Api::that_writes(with_key()) else { return };
+    post(&api, "pause", r#"{"by": "ops"}"#).await;
+    let perf = api.json("/api/perf").await;
+    let listed = perf["asyncMigrations"].as_array().unwrap();
+    let row = listed.iter().find(|row| row["name"] == LAST_SEEN).unwrap();
+    assert_eq!((&row["state"], &row["stateReason"]), (&"paused".into(), &"pause by ops".into()));
+    assert_eq!(row["live"]["eta"]["state"], "paused");
+    let metrics = api.get("/metrics").await;
+    let line =
+        format!("migration_state{{name=\"{LAST_SEEN}\",status=\"running\",state=\"paused\"}}");
+    assert!(metrics.text().contains(&line), "{}", metrics.text());
+    assert!(!metrics.text().contains("corescope_migration_left_seconds{"));
 }
 
 #[actix_web::test]

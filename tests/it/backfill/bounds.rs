@@ -29,6 +29,30 @@ fn a_step_that_overruns_is_taken_back_and_half_of_it_goes_through() {
 }
 
 #[test]
+fn a_step_whose_time_is_up_keeps_what_it_has() {
+    // §10.6, 004-33: rows that cost more than the last ones did make a step shorter, not longer.
+    let (_folder, path) = seeded(5_000);
+    let mut writer = open(&path);
+    let brief = BatchLimits { hold_aim: Some(Duration::ZERO), ..limits() };
+    let reply = writer.run_bounded(&request(LAST_SEEN, 800), &brief).unwrap();
+    assert_eq!((reply.state, reply.rows_scanned, reply.rows_changed), (BatchState::More, 100, 100));
+    let filled = "SELECT COUNT(*) FROM transmissions WHERE last_seen > 0 AND id <= 100";
+    assert_eq!(number(&path, filled), 100);
+    while writer.run_bounded(&request(LAST_SEEN, 800), &brief).unwrap().state != BatchState::Done {}
+    assert_eq!(number(&path, "SELECT COUNT(*) FROM transmissions WHERE last_seen <> 2000 + id"), 0);
+}
+
+#[test]
+fn what_is_left_is_told_from_the_first_step_on_and_counted_no_further_than_it_is_cheap() {
+    // 004-31, §10.22.
+    let (_folder, path) = seeded(1_000);
+    read(&path).execute("UPDATE transmissions SET last_seen = 5 WHERE id > 90", []).unwrap();
+    let mut writer = open(&path);
+    let reply = writer.run_bounded(&request(LAST_SEEN, 10), &limits()).unwrap();
+    assert_eq!((reply.rows_done, reply.rows_total), (10, 90));
+}
+
+#[test]
 fn a_step_that_is_told_to_stop_leaves_nothing_behind() {
     // §10.18: pause and cancel take effect within a batch.
     let (_folder, path) = seeded(5_000);
@@ -160,6 +184,8 @@ fn a_dry_run_predicts_and_changes_nothing() {
     let predicted = writer.dry_run(LAST_SEEN).unwrap();
     assert_eq!((predicted.rows_left, predicted.rows_sampled), (5_000, 1_000));
     assert_eq!(predicted.rows_changed, 1_000);
+    assert!(predicted.duration_high_sec >= predicted.duration_sec && predicted.indexes > 3);
+    assert_eq!(predicted.advice.is_some(), predicted.is_amplified);
     assert!(predicted.rows_per_sec.unwrap() > 0.0 && predicted.wal_bytes > 4_096);
     assert!(predicted.disk_bytes > predicted.wal_bytes.min(1 << 20));
     let index = writer.dry_run("obs_observer_ts_idx_v1").unwrap();

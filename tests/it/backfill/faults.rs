@@ -210,6 +210,8 @@ fn a_low_disk_a_pinned_log_and_a_blind_signal_each_hold_it_up_and_let_it_go() {
         let live = conductor.live();
         let run = live.iter().find(|run| run.name == LAST_SEEN).unwrap();
         assert!(run.state == State::Throttled && run.reason.contains(word), "{}", run.reason);
+        // What is critical is looked at again after a minute.
+        clock.advance_ms(60_000);
         conduct(&mut writer, &mut conductor);
         assert_eq!(state_of(&writer, LAST_SEEN), State::Succeeded);
     }
@@ -245,6 +247,30 @@ fn a_second_process_may_not_write_and_is_told_who_does() {
     let refused = db::open(&path, &OpenOptions::new(Clock::system()));
     let text = refused.err().map(|error| error.to_string()).unwrap_or_default();
     assert!(text.contains("already open for writing by process"), "{text}");
+}
+
+#[test]
+fn the_columns_of_progress_are_in_a_new_table_and_are_added_once_to_an_old_one() {
+    // 002-16, 004-08, 004-09: columns are looked at, in each database; no error is guessed at.
+    let columns = "SELECT group_concat(name) FROM pragma_table_info('_async_migrations')";
+    for _ in 0..2 {
+        let (_folder, path) = seeded(10);
+        let wanted = text(&path, columns);
+        assert!(wanted.ends_with("rows_processed,rows_total,last_update_at"), "{wanted}");
+        read(&path)
+            .execute_batch(
+                "DROP TABLE _async_migrations; CREATE TABLE _async_migrations (name TEXT PRIMARY \
+                 KEY, status TEXT NOT NULL, started_at TEXT, ended_at TEXT, error TEXT); \
+                 INSERT INTO _async_migrations VALUES ('theirs', 'done', NULL, NULL, NULL)",
+            )
+            .unwrap();
+        for _ in 0..2 {
+            open(&path).close().unwrap();
+            assert_eq!(text(&path, columns), wanted);
+        }
+        let kept = "SELECT status || rows_processed FROM _async_migrations WHERE name = 'theirs'";
+        assert_eq!(text(&path, kept), "done0");
+    }
 }
 
 #[test]

@@ -2250,11 +2250,18 @@ export interface components {
         };
         /** @description A prediction. Nothing was changed. */
         DryRun: {
+            /** @description What pays then; absent where nothing is amplified. */
+            advice?: string | null;
             /**
              * Format: int64
              * @description Bytes that must be free: the log, and the index where one is built.
              */
             diskBytes: number;
+            /**
+             * Format: double
+             * @description The same if all rows cost what the dearest sample's did.
+             */
+            durationHighSec: number;
             /**
              * Format: double
              * @description Seconds with rests of the same length.
@@ -2266,11 +2273,16 @@ export interface components {
              */
             holdSec: number;
             /**
+             * Format: int64
+             * @description Indexes of the table, each of which a changed row may touch.
+             */
+            indexes: number;
+            /**
              * Format: double
              * @description Seconds of one step that cannot be divided: the index.
              */
             indexHoldSec?: number | null;
-            /** @description Whether each row writes pages of its own: a larger batch or writer cache pays. */
+            /** @description Whether each row writes pages of its own. */
             isAmplified: boolean;
             /** @description The migration. */
             name: string;
@@ -3123,7 +3135,7 @@ export interface components {
         };
         /** @description The body. */
         Overview: {
-            asyncMigrations: components["schemas"]["MigrationStatus"][];
+            asyncMigrations: components["schemas"]["MigrationView"][];
             /** Format: double */
             avgMs: number;
             cache: components["schemas"]["PerfCache"];

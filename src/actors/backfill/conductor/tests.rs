@@ -138,11 +138,98 @@ fn a_whole_run_in_its_moves() {
     stage.batch();
     stage.answer(BatchReply { state: BatchState::Done, ..more(10_000, 0, 1) });
     assert_eq!(stage.until_batch(&Readings::QUIET), None);
+    check_story("migration_run_in_moves", &stage.story);
+}
+
+fn check_story(name: &str, story: &str) {
     insta::with_settings!({
         snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"),
         prepend_module_to_snapshot => false,
         omit_expression => true,
-    }, { insta::assert_snapshot!("migration_run_in_moves", stage.story) });
+    }, { insta::assert_snapshot!(name, story) });
+}
+
+#[test]
+fn a_run_with_every_trouble_in_its_moves() {
+    // Approval, cancel, retry, failure, death of the process: every state that the other story
+    // lacks.
+    let long =
+        StoredState { index_hold: Some(Duration::from_secs(11)), ..stored(WALK, State::Pending) };
+    let mut stage = Stage::with(vec![long]);
+    assert_eq!(stage.until_batch(&Readings::QUIET), None);
+    assert_eq!(stage.command(Command::Approve).ok(), Some(State::Running));
+    stage.batch();
+    assert_eq!(stage.command(Command::Cancel).ok(), Some(State::Cancelling));
+    stage.answer(BatchReply { state: BatchState::Stopped, ..more(0, 0, 1) });
+    assert_eq!(stage.until_batch(&Readings::QUIET), None);
+    assert_eq!(stage.command(Command::Retry).ok(), Some(State::Pending));
+    stage.batch();
+    stage.conductor.note(Err(DbError::Panicked { migration: WALK.to_owned() }));
+    assert_eq!(stage.until_batch(&Readings::QUIET), None);
+    assert_eq!(stage.command(Command::Retry).ok(), Some(State::Pending));
+    stage.batch();
+    let died = stored(WALK, stage.live().state);
+    stage.story.push_str("-------- kill -9, start\n");
+    let config = MigrationsConfig::default();
+    stage.conductor = Conductor::new(vec![died], &config, stage.clock.clone());
+    stage.batch();
+    stage.answer(BatchReply { state: BatchState::Done, ..more(10_000, 0, 1) });
+    assert_eq!(stage.until_batch(&Readings::QUIET), None);
+    check_story("migration_run_with_troubles", &stage.story);
+}
+
+#[test]
+fn what_holds_it_up_for_long_is_told_once_and_so_is_its_end() {
+    // 004-10, 002-13: neither books nor log hear of it again and again.
+    let mut stage = Stage::of(State::Pending);
+    stage.batch();
+    stage.answer(more(10, 10, 1));
+    stage.story.clear();
+    let full = Readings { wal_pages: Some(4_000.0), ..Readings::QUIET };
+    while stage.clock.now_s() < 600 {
+        match stage.conductor.next(&full, false) {
+            Step::Record(moves) => stage.tell(&moves),
+            _ => stage.pass(Duration::from_millis(100)),
+        }
+    }
+    stage.batch();
+    let moves = stage.conductor.take_moves();
+    stage.tell(&moves);
+    assert_eq!(stage.story.lines().count(), 2, "{}", stage.story);
+}
+
+#[test]
+fn a_critical_signal_is_looked_at_again_after_a_minute_and_nothing_is_lost() {
+    // §10.15.
+    for (disk, waits) in [(1.5, 0..1), (3.0, 60..62)] {
+        let mut stage = Stage::of(State::Pending);
+        stage.batch();
+        stage.answer(more(10, 10, 1));
+        let low = Readings { disk: Some(disk), ..Readings::QUIET };
+        while stage.live().state != State::Throttled {
+            assert!(!matches!(stage.conductor.next(&low, false), Step::Batch(..)));
+        }
+        let before_s = stage.clock.now_s();
+        stage.batch();
+        let waited = stage.clock.now_s() - before_s;
+        assert!(waits.contains(&waited), "{disk}: {waited} s");
+    }
+}
+
+#[test]
+fn batches_become_shorter_while_ingest_waits_longer_than_it_should() {
+    // §10.3: down to a quarter, because it may not be their doing.
+    for (wait_ms, aim_us) in
+        [(None, 6_000), (Some(5.0), 6_000), (Some(50.0), 3_000), (Some(900.0), 1_500)]
+    {
+        let mut stage = Stage::of(State::Running);
+        stage.conductor.see_ingest_wait(wait_ms);
+        let aim = (0..10).find_map(|_| match stage.conductor.next(&Readings::QUIET, false) {
+            Step::Batch(_, limits) => limits.hold_aim,
+            _ => None,
+        });
+        assert_eq!(aim, Some(Duration::from_micros(aim_us)), "{wait_ms:?}");
+    }
 }
 
 #[test]
