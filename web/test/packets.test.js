@@ -59,7 +59,7 @@ test('times of the address are read as the API reads them: UTC', () => {
 });
 
 const packet = (/** @type {string} */ hash, more = {}) => ({
-  hash, payload_type: 4, route_type: 1, first_seen: '2026-01-02T00:00:00Z', observation_count: 1,
+  id: hash.charCodeAt(0), hash, payload_type: 4, route_type: 1, first_seen: '2026-01-02T00:00:00Z', observation_count: 1,
   path_json: '["AA","BB"]', decoded_json: '{"type":"ADVERT","name":"Node"}', raw_hex: '1102AABB', observer_id: 'o', snr: 5, ...more,
 });
 
@@ -72,7 +72,7 @@ test('a row says what the API says, and what it does not say is not there', () =
 });
 
 test('packets of the feed are merged: new ones first, known ones counted, never more than there is room', () => {
-  const rows = [rowOf(packet('a')), rowOf(packet('b'))];
+  const rows = [rowOf(packet('a', { id: 2 })), rowOf(packet('b', { id: 1 }))];
   const how = { isGrouped: true, rowsMax: 3, nowMs: Date.UTC(2026, 0, 3) };
   const hashes = (/** @type {import('../src/mesh/rows.js').PacketRow[]} */ list) => list.map(({ hash }) => hash).join('');
   const three = merged(rows, packet('c', { observation_count: 0 }), how);
@@ -85,6 +85,9 @@ test('packets of the feed are merged: new ones first, known ones counted, never 
   const plain = merged(three, packet('b', { observation_count: 7 }), { ...how, isGrouped: false });
   assert.equal(hashes(plain), 'cab', 'and stays where the packet does');
   assert.equal(plain[2]?.receptions, 7);
+  const plainHow = { ...how, isGrouped: false, rowsMax: 2 };
+  assert.equal(hashes(merged(rows, packet('e', { id: 3 }), plainHow)), 'ea', 'what came in last is first');
+  assert.equal(hashes(merged(rows, packet('e', { id: 0 }), plainHow)), 'ab', 'an old one heard again is on a later page');
   assert.equal(merged(again, packet('b', { observation_count: 2 }), how)[0]?.receptions, 7, 'a late message takes nothing away');
 });
 
