@@ -11,7 +11,7 @@ import { shown } from '../shared/safe_text.js';
 import { makeTable } from '../shared/table.js';
 import { figure, fillType, shortRoute, timeColumn, timeFigure, typeBadge } from './cells.js';
 import { hexView } from './hex_view.js';
-import { parsed, routeName, summaryOf, typeName } from './names.js';
+import { parsed, routeName, summaryOf, typeName, visibleJson } from './names.js';
 import { receptionsOf, rowOf } from './rows.js';
 
 /** @typedef {import('./rows.js').Reception} Reception */
@@ -129,7 +129,7 @@ export function mountDetail(root, context, id) {
     ]);
     table.update(all.slice(0, RECEPTIONS_MAX));
     heard.setNote(all.length > RECEPTIONS_MAX ? `The first ${count(RECEPTIONS_MAX)} of ${count(all.length)}.` : null);
-    const text = payload === null ? String(packet.decoded_json ?? 'Nothing was decoded.') : JSON.stringify(payload, null, 2);
+    const text = payload === null ? shown(packet.decoded_json ?? 'Nothing was decoded.', JSON_CHARS_MAX) : visibleJson(payload);
     setText(json, text.length > JSON_CHARS_MAX ? `${text.slice(0, JSON_CHARS_MAX)}…` : text);
     missing.hidden = true;
     content.hidden = false;

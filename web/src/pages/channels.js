@@ -20,6 +20,7 @@ const LIST_MS = 15_000;
 const MESSAGES_MS = 10_000;
 const MESSAGES = 100;
 const TEXT_CHARS_MAX = 1000;
+const SEALED = 'Sealed: the key of this channel is not known here, so what was said cannot be read, nor who said it.';
 
 const activeMs = (/** @type {Channel} */ channel) => parseUtc(channel.lastActivity);
 
@@ -91,8 +92,8 @@ function messages(root, context, hash) {
         body = await get('/api/channels/{hash}/messages', { path: { hash }, query: { limit: MESSAGES, offset }, signal });
       } while (asked !== offset);
       draw(body.messages);
-      note.hidden = body.messages.length > 0;
-      setText(note, isSealed ? 'Sealed: the key of this channel is not known here, so nobody can say what was said.' : 'Nothing was said here.');
+      note.hidden = body.messages.length > 0 && !isSealed;
+      setText(note, isSealed ? SEALED : 'Nothing was said here.');
       pages.update({ offset, size: MESSAGES, shown: body.messages.length, total: body.total });
     },
     onState(state) {
@@ -127,7 +128,8 @@ function fill(item, message) {
   setText(/** @type {Node} */ (sender), shown(message.sender, 40) || 'sender not known');
   fillTime(/** @type {Element} */ (link?.firstElementChild), parseUtc(message.timestamp));
   setAttribute(/** @type {Element} */ (link), 'href', `/packets/${encodeURIComponent(message.packetHash)}`);
-  setText(/** @type {Node} */ (text), shown(message.text, TEXT_CHARS_MAX));
+  setText(/** @type {Node} */ (text), shown(message.text, TEXT_CHARS_MAX) || 'sealed');
+  setAttribute(/** @type {Element} */ (text), 'data-tone', message.text ? null : 'muted');
   const by = message.observers.map((observer) => shown(observer, 40)).join(', ');
   setText(/** @type {Node} */ (note), [
     hopsText(message.hops), `heard ${plural(message.repeats, 'time')}`,
