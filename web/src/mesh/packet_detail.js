@@ -43,7 +43,7 @@ const columns = (show) => /** @type {import('../shared/table.js').Column<Recepti
   { key: 'hops', label: 'Hops', isNumber: true, class: 'w-s', text: ({ hops }) => count(hops.length), sort: ({ hops }) => hops.length },
   { key: 'path', label: 'Path', class: 'path', text: () => '', make: ({ hops }) => pathOf(hops) },
   {
-    key: 'bytes', label: 'Bytes', class: 'w-s from-m', text: () => '',
+    key: 'bytes', label: 'Bytes', class: 'w-m from-m', text: () => '',
     make: (reception) => h('button', { type: 'button', class: 'quiet small', disabled: !reception.hex, 'aria-label': `Show the bytes that ${shown(reception.observer, 40)} heard`, on: { click: () => show(reception) } }, 'Show'),
   },
 ]);

@@ -45,7 +45,7 @@ const COLUMNS = [
 
 /** @param {Observer} observer */
 function clockText(observer) {
-  if (!observer.clock_naive) return 'fine';
+  if (!observer.clock_naive) return 'no fault seen';
   return isNumber(observer.clock_skew_seconds) ? `off by ${duration(Math.abs(observer.clock_skew_seconds))}` : 'sends no zone';
 }
 
