@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { askedOf, FIELDS, filtersOf, inputTime, isLive, passes, queryOf, timeOf } from '../src/mesh/filters.js';
-import { hopsOf, summaryOf, typeName } from '../src/mesh/names.js';
+import { liveText } from '../src/mesh/live_text.js';
+import { hopsOf, summaryOf, typeName, visibleJson } from '../src/mesh/names.js';
 import { merged, receptionsOf, rowOf } from '../src/mesh/rows.js';
+import { clockUtc, familyOf, hopsText, shortAgo } from '../src/mesh/short_text.js';
 
 const filters = (/** @type {string} */ text) => filtersOf(new URLSearchParams(text));
 
@@ -59,7 +61,7 @@ test('times of the address are read as the API reads them: UTC', () => {
 });
 
 const packet = (/** @type {string} */ hash, more = {}) => ({
-  hash, payload_type: 4, route_type: 1, first_seen: '2026-01-02T00:00:00Z', observation_count: 1,
+  id: hash.charCodeAt(0), hash, payload_type: 4, route_type: 1, first_seen: '2026-01-02T00:00:00Z', observation_count: 1,
   path_json: '["AA","BB"]', decoded_json: '{"type":"ADVERT","name":"Node"}', raw_hex: '1102AABB', observer_id: 'o', snr: 5, ...more,
 });
 
@@ -72,7 +74,7 @@ test('a row says what the API says, and what it does not say is not there', () =
 });
 
 test('packets of the feed are merged: new ones first, known ones counted, never more than there is room', () => {
-  const rows = [rowOf(packet('a')), rowOf(packet('b'))];
+  const rows = [rowOf(packet('a', { id: 2 })), rowOf(packet('b', { id: 1 }))];
   const how = { isGrouped: true, rowsMax: 3, nowMs: Date.UTC(2026, 0, 3) };
   const hashes = (/** @type {import('../src/mesh/rows.js').PacketRow[]} */ list) => list.map(({ hash }) => hash).join('');
   const three = merged(rows, packet('c', { observation_count: 0 }), how);
@@ -85,6 +87,9 @@ test('packets of the feed are merged: new ones first, known ones counted, never 
   const plain = merged(three, packet('b', { observation_count: 7 }), { ...how, isGrouped: false });
   assert.equal(hashes(plain), 'cab', 'and stays where the packet does');
   assert.equal(plain[2]?.receptions, 7);
+  const plainHow = { ...how, isGrouped: false, rowsMax: 2 };
+  assert.equal(hashes(merged(rows, packet('e', { id: 3 }), plainHow)), 'ea', 'what came in last is first');
+  assert.equal(hashes(merged(rows, packet('e', { id: 0 }), plainHow)), 'ab', 'an old one heard again is on a later page');
   assert.equal(merged(again, packet('b', { observation_count: 2 }), how)[0]?.receptions, 7, 'a late message takes nothing away');
 });
 
@@ -111,4 +116,45 @@ test('what a packet says is said in few words, whatever stands there', () => {
   for (const [payload, wanted] of table) assert.equal(summaryOf(payload), wanted);
   assert.deepEqual([typeName(4), typeName(16), typeName(null)], ['ADVERT', '?', '?']);
   assert.deepEqual([hopsOf('["A",1]'), hopsOf('{}'), hopsOf(null)], [['A'], [], []]);
+});
+
+test('JSON hides nothing and turns nothing around', () => {
+  assert.equal(visibleJson({ a: 'x\u202ey\u0000', b: [1] }), '{\n  "a": "x\\u202ey\\u0000",\n  "b": [\n    1\n  ]\n}');
+  assert.equal(visibleJson('\u{e0041}é☕'), '"\\udb40\\udc41é☕"');
+  assert.deepEqual(JSON.parse(visibleJson({ a: '\u202e\u{e0041}' })), { a: '\u202e\u{e0041}' }, 'and says the same');
+});
+
+test('times of rows are short: one unit, UTC, with the date where it is another', () => {
+  const now = Date.UTC(2026, 10, 23, 14, 5, 9);
+  const ago = (/** @type {number} */ seconds) => shortAgo(now - seconds * 1000, now);
+  assert.deepEqual([0, 0.9, 1, 59, 60, 3599, 3600, 86_399, 86_400, 999_999].map(ago), [
+    'now', 'now', '1 s ago', '59 s ago', '1 min ago', '59 min ago', '1 h ago', '23 h ago', '1 d ago', '11 d ago',
+  ]);
+  assert.equal(ago(-5), 'now', 'a clock that is ahead');
+  assert.deepEqual([shortAgo(null, now), clockUtc(undefined, now)], ['—', '']);
+  assert.equal(clockUtc(now - 1000, now), '14:05:08');
+  assert.equal(clockUtc(now - 86_400_000, now), '11-22 14:05');
+  assert.equal(clockUtc(Date.UTC(2025, 10, 23), now), '2025-11-23');
+  assert.deepEqual([0, 1, 2].map(hopsText), ['direct', '1 hop', '2 hops']);
+  assert.deepEqual([4, 5, 16, null].map(familyOf), ['advert', 'group', 'other', 'other']);
+});
+
+test('the live line says what was not live', () => {
+  const now = Date.UTC(2026, 10, 23, 14, 5, 9);
+  const usual = /** @type {import('../src/mesh/live_text.js').LiveState} */ ({
+    isOnLivePage: true, isPaused: false, isHeld: false, missed: 0, dropped: 0, feed: 'open', gap: null, everyS: 5,
+  });
+  const gap = { fromMs: now - 9000, toMs: now - 4000 };
+  const table = /** @type {[object, string, string][]} */ ([
+    [{}, 'open', 'Live'],
+    [{ gap }, 'open', 'Live · gap 14:05:00–14:05:05 UTC asked for'],
+    [{ dropped: 12 }, 'open', 'Live · 12 skipped by the feed, asked for'],
+    [{ feed: 'lost', gap: { ...gap, toMs: null } }, 'lost', 'No live feed since 14:05:00 UTC: asking every 5 s'],
+    [{ feed: 'lost' }, 'lost', 'No live feed: asking every 5 s'],
+    [{ feed: 'connecting' }, 'connecting', 'Connecting…'],
+    [{ isPaused: true, missed: 1, feed: 'lost' }, 'paused', 'Paused, 1 reception since'],
+    [{ isHeld: true, missed: 2 }, 'paused', 'Held while you are in the list, 2 receptions since'],
+    [{ isOnLivePage: false }, 'paused', 'Live on the first page, newest first'],
+  ]);
+  for (const [change, kind, text] of table) assert.deepEqual(liveText({ ...usual, ...change }, now), { kind, text });
 });

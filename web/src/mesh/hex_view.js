@@ -46,8 +46,9 @@ export function hexView() {
     const range = /** @type {Range} */ (ranges[index]);
     const props = { class: 'hex__range', 'data-range': index, 'data-group': groupOf(range.kind), title: spokenOf(range) };
     // One stop for the tab key; the arrows go from range to range.
-    const own = isFirst ? { role: 'button', tabindex: '-1', 'aria-label': spokenOf(range) } : { 'aria-hidden': 'true' };
-    return h('span', { ...props, ...own }, shown.join(' '));
+    const text = shown.join(' ');
+    const own = isFirst ? { role: 'button', tabindex: '-1', 'aria-label': `${text}: ${spokenOf(range)}` } : { 'aria-hidden': 'true' };
+    return h('span', { ...props, ...own }, text);
   };
 
   /** @param {Event} event */

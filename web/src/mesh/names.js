@@ -24,6 +24,13 @@ export function parsed(text) {
   }
 }
 
+/** JSON for people: what is not seen, or turns the text around it, is written as its number. @param {unknown} value */
+export function visibleJson(value) {
+  const unseen = /[^\P{C}\n]/gu;
+  const escaped = (/** @type {string} */ unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value, null, 2).replace(unseen, (letter) => letter.split('').map(escaped).join(''));
+}
+
 /** The hops of a `path_json`. @param {unknown} pathJson @returns {string[]} */
 export function hopsOf(pathJson) {
   const path = parsed(pathJson);

@@ -4,14 +4,14 @@ import { ApiError, get, post } from '../shared/api.js';
 import { h, setText } from '../shared/dom.js';
 import { listen } from '../shared/feed.js';
 import { card, makeFigures } from '../shared/figures.js';
-import { count, fixed, plural } from '../shared/format.js';
+import { count, fixed, isNumber, plural, UNKNOWN } from '../shared/format.js';
 import { freshnessLine } from '../shared/freshness.js';
 import { startPoll, textOf } from '../shared/poll.js';
 import { shown } from '../shared/safe_text.js';
 import { makeTable } from '../shared/table.js';
-import { agoText, isoTitle } from '../shared/time_text.js';
+import { figure, fillType, shortRoute, timeColumn, timeFigure, typeBadge } from './cells.js';
 import { hexView } from './hex_view.js';
-import { parsed, routeName, summaryOf, typeName } from './names.js';
+import { parsed, routeName, summaryOf, typeName, visibleJson } from './names.js';
 import { receptionsOf, rowOf } from './rows.js';
 
 /** @typedef {import('./rows.js').Reception} Reception */
@@ -32,39 +32,48 @@ function pathOf(hops) {
 
 /** @param {(reception: Reception) => void} show */
 const columns = (show) => /** @type {import('../shared/table.js').Column<Reception>[]} */ ([
-  { key: 'time', label: 'Heard', class: 'nowrap', text: ({ heardMs }) => agoText(heardMs), hint: ({ heardMs }) => isoTitle(heardMs), sort: ({ heardMs }) => heardMs },
+  timeColumn({ key: 'time', label: 'Heard (UTC)', isSorted: true, ms: ({ heardMs }) => heardMs }),
   {
-    key: 'observer', label: 'Observer', class: 'told', isHeader: true, text: ({ observer }) => shown(observer, 60) || 'unknown', sort: ({ observer }) => observer,
+    key: 'observer', label: 'Observer', class: 'told', isHeader: true, text: ({ observer }) => shown(observer, 60) || 'not known', hint: ({ observer }) => shown(observer, 120), sort: ({ observer }) => observer,
     link: ({ observerId }) => (observerId ? `/observers/${encodeURIComponent(observerId)}` : null),
   },
-  { key: 'region', label: 'Region', text: ({ region }) => shown(region, 12), sort: ({ region }) => region },
-  { key: 'snr', label: 'SNR', isNumber: true, title: 'dB', text: ({ snr }) => fixed(snr, 1), sort: ({ snr }) => snr },
-  { key: 'rssi', label: 'RSSI', isNumber: true, title: 'dBm', text: ({ rssi }) => fixed(rssi, 0), sort: ({ rssi }) => rssi },
-  { key: 'hops', label: 'Hops', isNumber: true, text: ({ hops }) => count(hops.length), sort: ({ hops }) => hops.length },
+  { key: 'region', label: 'Region', class: 'w-m from-m', text: ({ region }) => shown(region, 12) || UNKNOWN, sort: ({ region }) => region },
+  { key: 'snr', label: 'SNR', isNumber: true, class: 'w-s', title: 'dB', text: ({ snr }) => fixed(snr, 1), sort: ({ snr }) => snr },
+  { key: 'rssi', label: 'RSSI', isNumber: true, class: 'w-s', title: 'dBm', text: ({ rssi }) => fixed(rssi, 0), sort: ({ rssi }) => rssi },
+  { key: 'hops', label: 'Hops', isNumber: true, class: 'w-s', text: ({ hops }) => count(hops.length), sort: ({ hops }) => hops.length },
   { key: 'path', label: 'Path', class: 'path', text: () => '', make: ({ hops }) => pathOf(hops) },
   {
-    key: 'bytes', label: 'Bytes', text: () => '',
-    make: (reception) => h('button', { type: 'button', class: 'quiet', disabled: !reception.hex, 'aria-label': `Show the bytes that ${shown(reception.observer, 40)} heard`, on: { click: () => show(reception) } }, 'Show'),
+    key: 'bytes', label: 'Bytes', class: 'w-m from-m', text: () => '',
+    make: (reception) => h('button', { type: 'button', class: 'quiet small', disabled: !reception.hex, 'aria-label': `Show the bytes that ${shown(reception.observer, 40)} heard`, on: { click: () => show(reception) } }, 'Show'),
   },
 ]);
+
+/** @param {(number | null)[]} values @param {number} digits @param {string} unit */
+function bestOf(values, digits, unit) {
+  const known = values.filter(isNumber);
+  return known.length === 0 ? UNKNOWN : `${fixed(known.reduce((best, value) => Math.max(best, value)), digits)} ${unit}`;
+}
 
 /** @param {HTMLElement} root @param {import('../pages.js').PageContext} context @param {string} id */
 export function mountDetail(root, context, id) {
   const age = freshnessLine();
-  const title = h('h1', {}, 'Packet');
+  const name = h('span', { class: 'mono' });
+  const badge = typeBadge();
+  const title = h('h1', { class: 'title' }, 'Packet ', name);
   const what = h('p', { class: 'told lead' });
   const figures = makeFigures();
   const view = hexView();
   const bytes = card('bytes', 'Bytes', view.element);
   const back = h('button', { type: 'button', class: 'quiet', hidden: true }, "Show the packet's own");
   bytes.head.append(back);
-  const table = makeTable({ caption: 'Receptions', isCaptionHidden: true, columns: columns((one) => showBytes(one)), rowKey: ({ key }) => key, order: { key: 'time', isDescending: false }, empty: 'Nobody is known to have heard it.' });
+  const table = makeTable({ caption: 'Receptions', isCaptionHidden: true, class: 'list receptions', columns: columns((one) => showBytes(one)), rowKey: ({ key }) => key, order: { key: 'time', isDescending: false }, empty: 'Nobody is known to have heard it.' });
   const heard = card('receptions', 'Receptions', table.element);
   const json = h('pre', { class: 'json told', tabindex: '0' });
   const decoded = card('decoded', 'Decoded', json);
   const content = h('div', { class: 'stack', hidden: true }, what, figures.element, bytes.element, heard.element, decoded.element);
   const missing = h('p', { class: 'note', role: 'status' }, 'Asking the server…');
-  root.append(h('div', { class: 'head' }, title, age.element,
+  badge.hidden = true;
+  root.append(h('div', { class: 'head' }, title, badge, age.element,
     h('div', { class: 'buttons' }, h('a', { href: '/packets' }, 'All packets'))), missing, content);
 
   let ownHex = '';
@@ -99,25 +108,28 @@ export function mountDetail(root, context, id) {
     const { packet } = body;
     const row = rowOf(packet);
     const all = receptionsOf(body.observations ?? packet.observations ?? []);
-    const name = `${typeName(row.type)} ${row.hash}`;
-    setText(title, name);
-    context.setTitle(name);
+    fillType(badge, row.type);
+    badge.hidden = false;
+    setText(name, row.hash);
+    context.setTitle(`${typeName(row.type)} ${row.hash}`);
     const payload = parsed(packet.decoded_json);
     setText(what, summaryOf(payload));
     const observers = new Set(all.map(({ observerId }) => observerId)).size;
     const last = all.at(-1)?.heardMs ?? null;
     const first = all[0]?.heardMs ?? row.firstMs;
     figures.update([
-      { label: 'First heard', text: agoText(row.firstMs), title: isoTitle(row.firstMs) },
-      { label: 'Receptions', text: count(all.length), hint: `by ${plural(observers, 'observer')}` },
-      { label: 'Spread', text: last === null || first === null ? '—' : `${fixed((last - first) / 1000, 0)} s`, hint: 'first to last reception' },
-      { label: 'Route', text: routeName(row.route) },
-      { label: 'Size', text: row.bytes === null ? '—' : plural(row.bytes, 'byte') },
-      { label: 'Most hops', text: all.length === 0 ? count(row.hops) : count(Math.max(...all.slice(0, RECEPTIONS_MAX).map(({ hops }) => hops.length))) },
+      timeFigure('First heard', row.firstMs),
+      figure('Receptions', count(all.length), { hint: `by ${plural(observers, 'observer')}` }),
+      figure('Spread', last === null || first === null ? UNKNOWN : `${fixed((last - first) / 1000, 0)} s`, { hint: 'first to last reception' }),
+      figure('Route', shortRoute(row.route), { hint: shortRoute(row.route) === routeName(row.route) ? '' : routeName(row.route) }),
+      figure('Size', row.bytes === null ? UNKNOWN : plural(row.bytes, 'byte')),
+      figure('Most hops', all.length === 0 ? count(row.hops) : count(Math.max(...all.slice(0, RECEPTIONS_MAX).map(({ hops }) => hops.length)))),
+      figure('Best SNR', bestOf(all.map(({ snr }) => snr), 1, 'dB')),
+      figure('Best RSSI', bestOf(all.map(({ rssi }) => rssi), 0, 'dBm')),
     ]);
     table.update(all.slice(0, RECEPTIONS_MAX));
     heard.setNote(all.length > RECEPTIONS_MAX ? `The first ${count(RECEPTIONS_MAX)} of ${count(all.length)}.` : null);
-    const text = payload === null ? String(packet.decoded_json ?? 'Nothing was decoded.') : JSON.stringify(payload, null, 2);
+    const text = payload === null ? shown(packet.decoded_json ?? 'Nothing was decoded.', JSON_CHARS_MAX) : visibleJson(payload);
     setText(json, text.length > JSON_CHARS_MAX ? `${text.slice(0, JSON_CHARS_MAX)}…` : text);
     missing.hidden = true;
     content.hidden = false;

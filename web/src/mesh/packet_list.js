@@ -3,17 +3,20 @@
 import { get } from '../shared/api.js';
 import { h, setAttribute, setText } from '../shared/dom.js';
 import { listen } from '../shared/feed.js';
-import { count, fixed, plural } from '../shared/format.js';
+import { count, fixed } from '../shared/format.js';
 import { freshnessLine } from '../shared/freshness.js';
 import { startPoll } from '../shared/poll.js';
 import { shown } from '../shared/safe_text.js';
 import { makeTable } from '../shared/table.js';
-import { agoText, isoTitle } from '../shared/time_text.js';
+import { fillType, shortRoute, timeColumn, typeBadge } from './cells.js';
 import { askedOf, filtersOf, isLive, passes, queryOf } from './filters.js';
-import { routeName, typeName } from './names.js';
+import { holdOf } from './hold.js';
+import { liveText } from './live_text.js';
+import { routeName } from './names.js';
 import { filterForm } from './packet_filters.js';
 import { pager } from './pager.js';
 import { merged, rowOf } from './rows.js';
+import { hopsText } from './short_text.js';
 
 /**
  * @typedef {import('./rows.js').PacketRow} PacketRow
@@ -27,28 +30,38 @@ const ASK_WITH_FEED_MS = 30_000;
 /** Messages of the feed are drawn together. */
 const DRAW_MS = 300;
 
+/** A pointer that moves in the list keeps it as it is for so long: nothing jumps from under it. */
+const HOLD_MS = 3000;
+
 /** @type {import('../shared/table.js').Column<PacketRow>[]} */
 const COLUMNS = [
-  { key: 'time', label: 'Heard', class: 'nowrap time', text: ({ latestMs }) => agoText(latestMs), hint: ({ latestMs }) => isoTitle(latestMs) },
-  { key: 'type', label: 'Type', class: 'nowrap wide', text: ({ type }) => typeName(type) },
-  { key: 'what', label: 'Packet', class: 'told', isHeader: true, text: () => '', make: () => h('div', {}, h('a'), h('div', { class: 'narrow note' })), update: fillWhat },
-  { key: 'receptions', label: 'Receptions', isNumber: true, text: ({ receptions }) => count(receptions) },
-  { key: 'observer', label: 'Best observer', class: 'told wide', text: ({ observer }) => shown(observer, 60) },
-  { key: 'regions', label: 'Regions', class: 'widest', text: ({ regions }) => shown(regions.join(', '), 40) },
-  { key: 'hops', label: 'Hops', isNumber: true, text: ({ hops }) => count(hops) },
-  { key: 'snr', label: 'SNR', isNumber: true, title: 'dB, of the best reception', text: ({ snr }) => fixed(snr, 1) },
-  { key: 'rssi', label: 'RSSI', isNumber: true, class: 'wide', title: 'dBm, of the best reception', text: ({ rssi }) => fixed(rssi, 0) },
-  { key: 'route', label: 'Route', class: 'widest', text: ({ route }) => routeName(route) },
-  { key: 'bytes', label: 'Bytes', isNumber: true, class: 'wide', text: ({ bytes }) => count(bytes) },
-  { key: 'hash', label: 'Hash', class: 'mono nowrap widest', text: ({ hash }) => shown(hash, 16) },
+  timeColumn({ key: 'time', label: 'Heard (UTC)', ms: ({ latestMs }) => latestMs }),
+  { key: 'type', label: 'Type', class: 'w-type from-m', text: () => '', make: () => typeBadge(), update: (badge, { type }) => fillType(badge, type) },
+  { key: 'what', label: 'Packet', class: 'told', isHeader: true, text: () => '', make: makeWhat, update: fillWhat, hint: ({ what, hash }) => what || hash },
+  { key: 'observer', label: 'Best observer', class: 'told w-name from-l', text: ({ observer }) => shown(observer, 60), hint: ({ observer }) => shown(observer, 120) },
+  { key: 'regions', label: 'Regions', class: 'w-m from-l', text: ({ regions }) => shown(regions.join(' '), 40), hint: ({ regions }) => shown(regions.join(', '), 120) },
+  { key: 'receptions', label: 'Heard', isNumber: true, class: 'w-s from-m', title: 'receptions', text: ({ receptions }) => `${count(receptions)} ×` },
+  { key: 'hops', label: 'Hops', isNumber: true, class: 'w-s from-m', title: 'of the best reception', text: ({ hops }) => count(hops) },
+  { key: 'snr', label: 'SNR', isNumber: true, class: 'w-s from-m', title: 'dB, of the best reception', text: ({ snr }) => fixed(snr, 1) },
+  { key: 'rssi', label: 'RSSI', isNumber: true, class: 'w-s from-m', title: 'dBm, of the best reception', text: ({ rssi }) => fixed(rssi, 0) },
+  { key: 'bytes', label: 'Bytes', isNumber: true, class: 'w-s from-l', text: ({ bytes }) => count(bytes) },
+  { key: 'route', label: 'Route', class: 'w-m from-l', text: ({ route }) => shortRoute(route), hint: ({ route }) => routeName(route) },
+  { key: 'hash', label: 'Hash', class: 'mono w-hash from-xl', text: ({ hash }) => shown(hash, 16) },
 ];
 
-/** On a phone there is no column for the type. @param {HTMLElement} place @param {PacketRow} row */
-function fillWhat(place, { what, hash, type }) {
-  const [link, kind] = /** @type {HTMLElement[]} */ ([...place.children]);
+/** @returns {HTMLElement} */
+function makeWhat() {
+  return h('div', {}, h('a', { class: 'cut' }), h('div', { class: 'below note' }, typeBadge(), h('span')));
+}
+
+/** On a phone there are no columns but this. @param {HTMLElement} place @param {PacketRow} row */
+function fillWhat(place, { what, hash, type, hops, snr, receptions }) {
+  const [link, below] = /** @type {HTMLElement[]} */ ([...place.children]);
   setText(/** @type {Node} */ (link), what || shown(hash, 16) || 'unknown');
   setAttribute(/** @type {Element} */ (link), 'href', hash ? `/packets/${encodeURIComponent(hash)}` : null);
-  setText(/** @type {Node} */ (kind), typeName(type));
+  fillType(/** @type {Element} */ (below?.firstElementChild), type);
+  const heard = `${count(receptions)} × · ${hopsText(hops)}`;
+  setText(/** @type {Node} */ (below?.lastElementChild), snr === null ? heard : `${heard} · ${fixed(snr, 1)} dB`);
 }
 
 /** @param {HTMLElement} root @param {import('../pages.js').PageContext} context */
@@ -58,20 +71,26 @@ export function mountList(root, context) {
   let rows = [];
   let total = 0;
   let askedMs = 0;
+  let heardMs = 0;
   let isPaused = false;
   let missed = 0;
   let dropped = 0;
   let isAskDue = true;
   /** @type {import('../shared/feed.js').FeedState} */
   let feed = 'connecting';
+  /** @type {import('./live_text.js').LiveState['gap']} */
+  let gap = null;
+  /** Of observers. @type {Map<string, string | null>} */
+  const regions = new Map();
 
   const age = freshnessLine();
   const live = h('p', { class: 'live', role: 'status' });
-  const pause = h('button', { type: 'button', on: { click: () => setPaused(!isPaused) } }, 'Pause');
+  const pause = h('button', { type: 'button', class: 'steady', on: { click: () => setPaused(!isPaused) } }, 'Pause');
   const table = makeTable({
-    caption: 'Packets', isCaptionHidden: true, columns: COLUMNS, rowKey: ({ hash }) => hash, class: 'packets',
+    caption: 'Packets', isCaptionHidden: true, columns: COLUMNS, rowKey: ({ hash }) => hash, class: 'list',
     rowTone: ({ isNew }) => (isNew ? 'new' : null), empty: 'Asking the server…',
   });
+  const hold = holdOf(table.body, { pointerMs: HOLD_MS, onFree: () => missed > 0 && !isPaused && catchUp() });
   const pages = pager((offset) => change({ ...filters, offset }));
   const form = filterForm(filters, (next) => change(next));
   root.append(
@@ -80,19 +99,15 @@ export function mountList(root, context) {
   );
 
   const draw = () => {
+    const isOnLivePage = isLive(filters);
+    const state = { isOnLivePage, isPaused, isHeld: hold.isHeld() && missed > 0, missed, dropped, feed, gap, everyS: LOOK_MS / 1000 };
+    const { kind, text } = liveText(state, Date.now());
     table.update(rows);
-    pages.update({ offset: filters.offset, size: filters.size, shown: rows.length, total });
-    setText(live, liveText());
-    setAttribute(live, 'data-kind', isPaused || !isLive(filters) ? 'paused' : feed);
-    pause.hidden = !isLive(filters);
+    pages.update({ offset: filters.offset, size: filters.size, shown: rows.length, total: Math.max(total, filters.offset + rows.length) });
+    setText(live, text);
+    setAttribute(live, 'data-kind', kind);
+    pause.hidden = !isOnLivePage;
     setText(pause, isPaused ? 'Resume' : 'Pause');
-  };
-  const liveText = () => {
-    if (!isLive(filters)) return 'Live on the first page, newest first';
-    if (isPaused) return missed === 0 ? 'Paused' : `Paused, ${plural(missed, 'reception')} since`;
-    const lost = dropped === 0 ? '' : `, ${count(dropped)} were too many`;
-    if (feed === 'open') return `Live${lost}`;
-    return feed === 'connecting' ? 'Connecting…' : `No live feed, asking every ${LOOK_MS / 1000} s`;
   };
 
   /** @param {Filters} next */
@@ -111,6 +126,11 @@ export function mountList(root, context) {
     isAskDue = true;
     poll.refresh();
   };
+  const catchUp = () => {
+    missed = 0;
+    draw();
+    ask();
+  };
   /** @param {boolean} next */
   const setPaused = (next) => {
     isPaused = next;
@@ -119,71 +139,92 @@ export function mountList(root, context) {
     if (!next) ask();
   };
 
+  /** What came in while the list was asked for: the answer may be older. @type {any[]} */
+  let sinceAsked = [];
   /** @param {AbortSignal} signal */
   const task = async (signal) => {
     const isOld = Date.now() - askedMs > ASK_WITH_FEED_MS;
-    if (isPaused || !(isAskDue || feed !== 'open' || isOld)) return draw();
+    const isStill = isPaused || (hold.isHeld() && rows.length > 0);
+    if (isStill || !(isAskDue || feed !== 'open' || isOld)) return draw();
     /** @type {Filters} */
     let asked;
     do {
       asked = filters;
       isAskDue = false;
+      sinceAsked = [];
       /** @type {any} */
       const list = await get('/api/packets', { query: askedOf(asked), signal });
       if (asked !== filters || isPaused) continue;
       rows = list.packets.map(rowOf);
       total = list.total;
       askedMs = Date.now();
+      sinceAsked.forEach(add);
     } while (asked !== filters);
-    table.setEmpty(Object.keys(filters.fields).length === 0 && filters.offset === 0 ? 'No packet yet.' : 'No packet passes these filters.');
+    table.setEmpty(Object.keys(filters.fields).length === 0 && filters.offset === 0 ? 'No packet yet. What is heard appears here by itself.' : 'No packet passes these filters.');
     return draw();
   };
   const poll = startPoll({
     everyMs: LOOK_MS, task,
     onState(state) {
-      age.show(state);
+      // Of what is shown, not of the last look whether there is something to ask.
+      age.show({ ...state, lastOkMs: Math.max(askedMs, feed === 'open' ? heardMs : 0) || null });
       if (state.error !== null && rows.length === 0) table.setEmpty(`The packets cannot be read now: ${state.error}. Trying again.`);
     },
   });
 
+  /** @param {any} told the feed does not name the region */
+  const add = (told) => {
+    const packet = { observer_iata: regions.get(told.observer_id), ...told };
+    const isPassed = passes(filters, packet);
+    if (isPassed === null) isAskDue = true;
+    if (!isPassed) return;
+    rows = merged(rows, packet, { isGrouped: filters.isGrouped, rowsMax: filters.size, nowMs: Date.now() });
+  };
   /** @type {any[]} */
   let waiting = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const take = () => {
     timer = undefined;
-    const [packets, how] = [waiting, { isGrouped: filters.isGrouped, rowsMax: filters.size, nowMs: Date.now() }];
+    const packets = waiting;
     waiting = [];
     if (!isLive(filters)) return;
-    if (isPaused) missed += packets.length;
-    for (const packet of isPaused ? [] : packets) {
-      const isPassed = passes(filters, packet);
-      if (isPassed === null) isAskDue = true;
-      if (!isPassed) continue;
-      const before = rows;
-      rows = merged(rows, packet, how);
-      if (!before.some(({ hash }) => hash === packet.hash)) total += 1;
-    }
+    sinceAsked = [...sinceAsked, ...packets].slice(-filters.size);
+    if (isPaused || hold.isHeld()) missed += packets.filter((packet) => passes(filters, packet) !== false).length;
+    else packets.forEach(add);
     draw();
   };
   const hush = listen({
     onMessage({ type, data }) {
-      if (type === 'dropped') dropped += Number(data?.count) || 0;
+      if (type === 'dropped') {
+        dropped += Number(data?.count) || 0;
+        isAskDue = true;
+      }
       if (type !== 'packet' || !data) return;
-      // A burst is drawn once; what does not fit on the page need not be kept.
+      heardMs = Date.now();
+      // A burst is drawn once; what does not fit on the page is asked for.
+      if (waiting.length >= filters.size) isAskDue = true;
       waiting = [...waiting, data].slice(-filters.size);
       timer ??= setTimeout(take, DRAW_MS);
     },
     onState(next) {
+      if (next === 'open') {
+        if (gap !== null) gap = { ...gap, toMs: Date.now() };
+        ask();
+      } else if (feed === 'open') gap = { fromMs: Date.now(), toMs: null };
+      else if (gap?.toMs) gap = { ...gap, toMs: null };
       feed = next;
-      if (next === 'open') ask();
       draw();
     },
   });
-  get('/api/observers').then(({ observers }) => form.offer(observers), () => {});
+  get('/api/observers').then(({ observers }) => {
+    form.offer(observers);
+    for (const { id, iata } of observers) regions.set(id, iata ?? null);
+  }, () => {});
   draw();
   return () => {
     clearTimeout(timer);
+    hold.stop();
     hush();
     poll.stop();
     age.stop();

@@ -5,6 +5,7 @@ import { hopsOf, parsed, summaryOf } from './names.js';
 
 /**
  * @typedef {{
+ *   id: number | null,
  *   hash: string,
  *   type: number | null,
  *   route: number | null,
@@ -28,6 +29,7 @@ export function rowOf(packet) {
   const firstMs = parseUtc(packet.first_seen);
   const regions = Array.isArray(packet.distinct_iatas) ? packet.distinct_iatas : [packet.observer_iata];
   return {
+    id: packet.id ?? null,
     hash: String(packet.hash ?? ''),
     type: packet.payload_type ?? null,
     route: packet.route_type ?? null,
@@ -47,9 +49,10 @@ export function rowOf(packet) {
 }
 
 /**
- * Merges a packet of the live feed: one that is known has been heard again, and comes first in the
- * grouped list, which is sorted by the latest reception. The feed does not say when that was: now.
- * @param {readonly PacketRow[]} rows the latest first
+ * Merges a packet of the live feed: one that is known has been heard again. The grouped list has
+ * the latest reception first (the feed does not say when that was: now), the plain one the packet
+ * that came in last, so an older one that is heard again has no place on its first page.
+ * @param {readonly PacketRow[]} rows
  * @param {any} packet
  * @param {{ isGrouped: boolean, rowsMax: number, nowMs: number }} how
  * @returns {PacketRow[]}
@@ -57,14 +60,15 @@ export function rowOf(packet) {
 export function merged(rows, packet, { isGrouped, rowsMax, nowMs }) {
   const heard = rowOf(packet);
   const known = rows.find(({ hash }) => hash === heard.hash);
-  if (!known) return [{ ...heard, latestMs: nowMs, receptions: Math.max(1, heard.receptions), isNew: true }, ...rows].slice(0, rowsMax);
-  const again = {
-    ...known,
-    receptions: Math.max(known.receptions, heard.receptions),
-    latestMs: Math.max(known.latestMs ?? 0, nowMs),
-  };
-  if (!isGrouped) return rows.map((row) => (row === known ? again : row));
-  return [again, ...rows.filter((row) => row !== known)];
+  const row = known
+    ? { ...known, receptions: Math.max(known.receptions, heard.receptions), latestMs: Math.max(known.latestMs ?? 0, nowMs) }
+    : { ...heard, latestMs: nowMs, receptions: Math.max(1, heard.receptions), isNew: true };
+  if (known && !isGrouped) return rows.map((other) => (other === known ? row : other));
+  const others = rows.filter((other) => other !== known);
+  const isBehind = (/** @type {PacketRow} */ other) => isGrouped || other.id === null || row.id === null || other.id < row.id;
+  const place = others.findIndex(isBehind);
+  const at = place < 0 ? others.length : place;
+  return [...others.slice(0, at), row, ...others.slice(at)].slice(0, rowsMax);
 }
 
 /**

@@ -58,7 +58,7 @@ export function mountWholeList(root, context, options) {
     h('label', { class: 'grow' }, 'Search', search),
     choices.map(({ label }, index) => h('label', {}, label, /** @type {Node} */ (selects[index]))));
   const table = makeTable({
-    caption: options.title, isCaptionHidden: true, columns, rowKey, order, empty: 'Asking the server…', ...(options.rowTone ? { rowTone: options.rowTone } : {}),
+    caption: options.title, isCaptionHidden: true, class: 'list', columns, rowKey, order, empty: 'Asking the server…', ...(options.rowTone ? { rowTone: options.rowTone } : {}),
     onOrder(next) {
       order = next;
       offset = 0;

@@ -1,6 +1,8 @@
 // Channels: the list, or what was said in one (`/channels/{hash}`).
 
+import { fillTime, nameColumn, timeCell, timeColumn } from '../mesh/cells.js';
 import { pager } from '../mesh/pager.js';
+import { hopsText } from '../mesh/short_text.js';
 import { mountWholeList } from '../mesh/whole_list.js';
 import { get } from '../shared/api.js';
 import { h, reconcile, setAttribute, setText } from '../shared/dom.js';
@@ -8,7 +10,6 @@ import { count, fixed, isNumber, parseUtc, plural } from '../shared/format.js';
 import { freshnessLine } from '../shared/freshness.js';
 import { startPoll } from '../shared/poll.js';
 import { shown } from '../shared/safe_text.js';
-import { agoText, isoTitle } from '../shared/time_text.js';
 
 /**
  * @typedef {import('../shared/api.js').Schemas['ChannelRow']} Channel
@@ -19,17 +20,28 @@ const LIST_MS = 15_000;
 const MESSAGES_MS = 10_000;
 const MESSAGES = 100;
 const TEXT_CHARS_MAX = 1000;
+const SEALED = 'Sealed: the key of this channel is not known here, so what was said cannot be read, nor who said it.';
 
 const activeMs = (/** @type {Channel} */ channel) => parseUtc(channel.lastActivity);
 
 /** @type {import('../shared/table.js').Column<Channel>[]} */
 const COLUMNS = [
-  { key: 'name', label: 'Channel', isHeader: true, class: 'told', text: ({ name }) => shown(name, 60), link: ({ hash }) => `/channels/${encodeURIComponent(hash)}`, sort: ({ name }) => name.toLowerCase() },
-  { key: 'messages', label: 'Messages', isNumber: true, text: (channel) => count(channel.messageCount), sort: (channel) => channel.messageCount },
-  { key: 'active', label: 'Last active', class: 'nowrap', isNumber: true, text: (channel) => agoText(activeMs(channel)), hint: (channel) => isoTitle(activeMs(channel)), sort: activeMs },
-  { key: 'sender', label: 'Last sender', class: 'told', text: (channel) => shown(channel.lastSender, 40), sort: (channel) => channel.lastSender },
-  { key: 'last', label: 'Last message', class: 'told wide', text: (channel) => shown(channel.lastMessage ?? (channel.encrypted ? 'sealed: its key is not known here' : ''), 160), tone: ({ encrypted }) => (encrypted ? 'muted' : null) },
+  nameColumn({
+    label: 'Channel', name: ({ name }) => shown(name, 60), isSorted: true, link: ({ hash }) => `/channels/${encodeURIComponent(hash)}`,
+    below: (channel) => `${plural(channel.messageCount, 'message')}${channel.encrypted ? ', sealed' : ''}`,
+  }),
+  { key: 'kind', label: 'Kind', class: 'w-m from-m', text: () => '', make: () => h('span', { class: 'kind' }), update: fillKind, sort: ({ encrypted }) => Number(Boolean(encrypted)) },
+  { key: 'messages', label: 'Messages', isNumber: true, class: 'w-m from-m', text: (channel) => count(channel.messageCount), sort: (channel) => channel.messageCount },
+  timeColumn({ key: 'active', label: 'Last active (UTC)', isSorted: true, ms: activeMs }),
+  { key: 'sender', label: 'Last sender', class: 'told w-name from-m', text: (channel) => shown(channel.lastSender, 40), hint: ({ lastSender }) => shown(lastSender), sort: (channel) => channel.lastSender },
+  { key: 'last', label: 'Last message', class: 'told w-text from-m', text: (channel) => shown(channel.lastMessage ?? (channel.encrypted ? 'sealed: its key is not known here' : ''), 160), hint: ({ lastMessage }) => shown(lastMessage, 300), tone: ({ encrypted }) => (encrypted ? 'muted' : null) },
 ];
+
+/** @param {Element} badge @param {Channel} channel */
+function fillKind(badge, { encrypted }) {
+  setText(badge, encrypted ? 'sealed' : 'open');
+  setAttribute(badge, 'data-family', encrypted ? 'other' : 'group');
+}
 
 /** @type {import('../pages.js').Mount} */
 export function mount(root, context) {
@@ -43,9 +55,9 @@ function list(root, context) {
     title: 'Channels', noun: 'channel', columns: COLUMNS, order: { key: 'active', isDescending: true }, everyMs: LIST_MS,
     rowKey: ({ hash }) => hash, searchHint: 'name, sender, message',
     textOf: ({ name, lastSender, lastMessage }) => [name, lastSender, lastMessage].map((text) => (text ?? '').slice(0, 300)).join(' '),
-    choices: [{ name: 'sealed', label: 'Show', options: [['', 'Readable ones'], ['1', 'Sealed ones too']] }],
+    choices: [{ name: 'sealed', label: 'Show', options: [['', 'Open and sealed'], ['0', 'Open ones only']] }],
     async ask(signal, query) {
-      const includeEncrypted = query.get('sealed') === '1' ? true : null;
+      const includeEncrypted = query.get('sealed') === '0' ? null : true;
       return (await get('/api/channels', { query: { includeEncrypted }, signal })).channels;
     },
   });
@@ -80,8 +92,8 @@ function messages(root, context, hash) {
         body = await get('/api/channels/{hash}/messages', { path: { hash }, query: { limit: MESSAGES, offset }, signal });
       } while (asked !== offset);
       draw(body.messages);
-      note.hidden = body.messages.length > 0;
-      setText(note, isSealed ? 'Sealed: the key of this channel is not known here, so nobody can say what was said.' : 'Nothing was said here.');
+      note.hidden = body.messages.length > 0 && !isSealed;
+      setText(note, isSealed ? SEALED : 'Nothing was said here.');
       pages.update({ offset, size: MESSAGES, shown: body.messages.length, total: body.total });
     },
     onState(state) {
@@ -105,23 +117,22 @@ function messages(root, context, hash) {
 }
 
 function messageItem() {
-  return h('li', { class: 'message' }, h('p', { class: 'message__head' }, h('b', { class: 'told' }), h('a', { class: 'nowrap' })),
+  return h('li', { class: 'message' }, h('p', { class: 'message__head' }, h('b', { class: 'message__sender' }), h('a', {}, timeCell())),
     h('p', { class: 'message__text told' }), h('p', { class: 'note told' }));
 }
 
 /** @param {HTMLElement} item @param {Message} message */
 function fill(item, message) {
   const [head, text, note] = /** @type {HTMLElement[]} */ ([...item.children]);
-  const [sender, time] = /** @type {HTMLElement[]} */ ([.../** @type {HTMLElement} */ (head).children]);
-  const heardMs = parseUtc(message.timestamp);
-  setText(/** @type {Node} */ (sender), shown(message.sender, 40) || 'unknown');
-  setText(/** @type {Node} */ (time), agoText(heardMs));
-  setAttribute(/** @type {Element} */ (time), 'title', isoTitle(heardMs));
-  setAttribute(/** @type {Element} */ (time), 'href', `/packets/${encodeURIComponent(message.packetHash)}`);
-  setText(/** @type {Node} */ (text), shown(message.text, TEXT_CHARS_MAX));
+  const [sender, link] = /** @type {HTMLElement[]} */ ([.../** @type {HTMLElement} */ (head).children]);
+  setText(/** @type {Node} */ (sender), shown(message.sender, 40) || 'sender not known');
+  fillTime(/** @type {Element} */ (link?.firstElementChild), parseUtc(message.timestamp));
+  setAttribute(/** @type {Element} */ (link), 'href', `/packets/${encodeURIComponent(message.packetHash)}`);
+  setText(/** @type {Node} */ (text), shown(message.text, TEXT_CHARS_MAX) || 'sealed');
+  setAttribute(/** @type {Element} */ (text), 'data-tone', message.text ? null : 'muted');
   const by = message.observers.map((observer) => shown(observer, 40)).join(', ');
   setText(/** @type {Node} */ (note), [
-    `heard ${plural(message.repeats, 'time')}`, message.hops === 0 ? 'direct' : plural(message.hops, 'hop'),
+    hopsText(message.hops), `heard ${plural(message.repeats, 'time')}`,
     ...(isNumber(message.snr) ? [`SNR ${fixed(message.snr, 1)} dB`] : []), ...(by ? [`by ${by}`] : []),
   ].join(' · '));
 }

@@ -1,7 +1,8 @@
 // Nodes: the list, or one node (`/nodes/{key, or the beginning of it}`).
 
+import { figure, fillRole, nameColumn, timeColumn, timeFigure, typeBadge } from '../mesh/cells.js';
 import { mountEntity } from '../mesh/entity.js';
-import { parsed, ROLES, summaryOf, typeName } from '../mesh/names.js';
+import { parsed, ROLES, summaryOf } from '../mesh/names.js';
 import { receptionsOf } from '../mesh/rows.js';
 import { mountWholeList } from '../mesh/whole_list.js';
 import { get } from '../shared/api.js';
@@ -10,7 +11,6 @@ import { card, makeFigures } from '../shared/figures.js';
 import { count, fixed, isNumber, parseUtc, plural, UNKNOWN } from '../shared/format.js';
 import { shortKey, shown } from '../shared/safe_text.js';
 import { makeTable } from '../shared/table.js';
-import { agoText, isoTitle } from '../shared/time_text.js';
 
 /** @typedef {import('../shared/api.js').Schemas['NodeRow']} Node */
 
@@ -23,19 +23,30 @@ const nameOf = (/** @type {Node} */ node) => shown(node.name, 60) || shortKey(no
 const positionOf = (/** @type {Node} */ { lat, lon }) => (isNumber(lat) && isNumber(lon) && (lat !== 0 || lon !== 0) ? `${lat.toFixed(4)}, ${lon.toFixed(4)}` : UNKNOWN);
 const volts = (/** @type {number | null | undefined} */ mv) => (isNumber(mv) ? `${fixed(mv / 1000, 2)} V` : UNKNOWN);
 
+const relayed = (/** @type {number | null | undefined} */ value) => (isNumber(value) ? count(value) : UNKNOWN);
+
 /** @type {import('../shared/table.js').Column<Node>[]} */
 const COLUMNS = [
-  { key: 'name', label: 'Name', isHeader: true, class: 'told', text: nameOf, link: ({ public_key: key }) => `/nodes/${encodeURIComponent(key)}`, sort: (node) => nameOf(node).toLowerCase() },
-  { key: 'role', label: 'Role', text: ({ role }) => shown(role, 16), sort: ({ role }) => role },
-  { key: 'seen', label: 'Last seen', class: 'nowrap', isNumber: true, text: (node) => agoText(parseUtc(node.last_seen)), hint: (node) => isoTitle(parseUtc(node.last_seen)), sort: (node) => parseUtc(node.last_seen) },
-  { key: 'adverts', label: 'Adverts', isNumber: true, text: (node) => count(node.advert_count), sort: (node) => node.advert_count },
-  { key: 'relayed', label: 'Relayed, 24 h', isNumber: true, title: 'packets that it passed on', text: (node) => count(node.relay_count_24h), sort: (node) => node.relay_count_24h },
-  { key: 'hash', label: 'Hash bytes', isNumber: true, class: 'wide', title: 'bytes of its path hashes', text: (node) => count(node.hash_size), sort: (node) => node.hash_size, tone: (node) => (node.hash_size_inconsistent ? 'warn' : null), hint: (node) => (node.hash_size_inconsistent ? 'changes from advert to advert' : null) },
-  { key: 'battery', label: 'Battery', isNumber: true, class: 'wide', text: (node) => volts(node.battery_mv), sort: (node) => node.battery_mv },
-  { key: 'position', label: 'Position', class: 'nowrap widest', text: positionOf },
-  { key: 'first', label: 'First seen', class: 'nowrap widest', isNumber: true, text: (node) => agoText(parseUtc(node.first_seen)), hint: (node) => isoTitle(parseUtc(node.first_seen)), sort: (node) => parseUtc(node.first_seen) },
-  { key: 'key', label: 'Key', class: 'mono widest', text: (node) => shortKey(node.public_key), hint: (node) => shown(node.public_key, 64) },
+  nameColumn({
+    label: 'Name', name: nameOf, isSorted: true, link: ({ public_key: key }) => `/nodes/${encodeURIComponent(key)}`,
+    below: (node) => `${shown(node.role, 16) || 'no role'} · ${plural(node.advert_count, 'advert')}`,
+  }),
+  { key: 'role', label: 'Role', class: 'w-type from-m', text: () => '', make: () => h('span', { class: 'kind' }), update: (badge, { role }) => fillRole(badge, role), sort: ({ role }) => role },
+  timeColumn({ key: 'seen', label: 'Last heard (UTC)', isSorted: true, ms: (node) => parseUtc(node.last_seen) }),
+  { key: 'adverts', label: 'Adverts', isNumber: true, class: 'w-m from-m', text: (node) => count(node.advert_count), sort: (node) => node.advert_count },
+  { key: 'relayed', label: 'Relayed, 24 h', isNumber: true, class: 'w-l from-m', title: 'packets that it passed on', text: (node) => relayed(node.relay_count_24h), hint: (node) => (isNumber(node.relay_count_24h) ? null : 'not known'), sort: (node) => node.relay_count_24h },
+  { key: 'hash', label: 'Hash bytes', isNumber: true, class: 'w-m from-m', title: 'bytes of its path hashes', text: (node) => count(node.hash_size), sort: (node) => node.hash_size, tone: (node) => (node.hash_size_inconsistent ? 'warn' : null), hint: hashHint },
+  { key: 'battery', label: 'Battery', isNumber: true, class: 'w-m from-l', text: (node) => volts(node.battery_mv), hint: (node) => (isNumber(node.battery_mv) ? null : 'not known'), sort: (node) => node.battery_mv },
+  { key: 'position', label: 'Position', isNumber: true, class: 'w-name from-l', text: positionOf, hint: (node) => (positionOf(node) === UNKNOWN ? 'not known' : null) },
+  { ...timeColumn({ key: 'first', label: 'First heard', class: 'w-time from-xl', isSorted: true, ms: (/** @type {Node} */ node) => parseUtc(node.first_seen) }) },
+  { key: 'key', label: 'Key', class: 'mono w-hash from-xl', text: (node) => shown(node.public_key, 16), hint: (node) => shown(node.public_key, 64) },
 ];
+
+/** @param {Node} node */
+function hashHint({ hash_size: size, hash_size_inconsistent: isChanging }) {
+  if (!isNumber(size)) return 'not known';
+  return isChanging ? 'changes from advert to advert' : null;
+}
 
 /** @type {import('../pages.js').Mount} */
 export function mount(root, context) {
@@ -53,7 +64,7 @@ function list(root, context) {
     searchHint: 'name or key', isAskedAgain: true, above: h('div', {}, figures.element, note),
     choices: [
       { name: 'role', label: 'Role', options: [['', 'All'], ...ROLES.map((role) => /** @type {[string, string]} */ ([role, role]))] },
-      { name: 'lastHeard', label: 'Last seen', options: PERIODS },
+      { name: 'lastHeard', label: 'Last heard', options: PERIODS },
     ],
     async ask(signal, query) {
       const asked = { limit: NODES_MAX, role: query.get('role'), lastHeard: query.get('lastHeard') };
@@ -67,7 +78,7 @@ function list(root, context) {
         { label: 'Room servers', text: count(rooms) }, { label: 'Sensors', text: count(sensors) },
       ]);
       note.hidden = !isPart;
-      setText(note, isPart ? `The ${count(body.nodes.length)} seen last of ${count(body.total)} nodes are shown.` : '');
+      setText(note, isPart ? `The ${count(body.nodes.length)} heard last of ${count(body.total)} nodes are shown.` : '');
       return body.nodes;
     },
   });
@@ -76,11 +87,11 @@ function list(root, context) {
 /** @typedef {{ key: string, packet: any }} Advert */
 /** @type {import('../shared/table.js').Column<Advert>[]} */
 const ADVERTS = [
-  { key: 'time', label: 'Heard', class: 'nowrap', text: ({ packet }) => agoText(parseUtc(packet.first_seen)), hint: ({ packet }) => isoTitle(parseUtc(packet.first_seen)) },
-  { key: 'type', label: 'Type', text: ({ packet }) => typeName(packet.payload_type) },
+  timeColumn({ key: 'time', label: 'First heard (UTC)', ms: ({ packet }) => parseUtc(packet.first_seen) }),
+  { key: 'type', label: 'Type', class: 'w-type from-m', text: () => '', make: ({ packet }) => typeBadge(packet.payload_type) },
   { key: 'what', label: 'Packet', class: 'told', isHeader: true, text: ({ packet }) => summaryOf(parsed(packet.decoded_json)) || shown(packet.hash, 16), link: ({ packet }) => `/packets/${encodeURIComponent(packet.hash)}` },
-  { key: 'receptions', label: 'Receptions', isNumber: true, text: ({ packet }) => count(packet.observations?.length) },
-  { key: 'snr', label: 'Best SNR', isNumber: true, title: 'dB', text: ({ packet }) => bestSnr(packet.observations ?? []) },
+  { key: 'receptions', label: 'Heard', title: 'receptions', isNumber: true, class: 'w-s', text: ({ packet }) => `${count(packet.observations?.length)} ×` },
+  { key: 'snr', label: 'Best SNR', isNumber: true, class: 'w-m', title: 'dB', text: ({ packet }) => bestSnr(packet.observations ?? []) },
 ];
 
 /** @param {any[]} observations */
@@ -91,7 +102,7 @@ function bestSnr(observations) {
 
 /** @param {HTMLElement} root @param {import('../pages.js').PageContext} context @param {string} key */
 function detail(root, context, key) {
-  const table = makeTable({ caption: 'Last adverts', isCaptionHidden: true, columns: ADVERTS, rowKey: ({ key: hash }) => hash, empty: 'No advert of it is stored.' });
+  const table = makeTable({ caption: 'Last adverts', isCaptionHidden: true, class: 'list', columns: ADVERTS, rowKey: ({ key: hash }) => hash, empty: 'No advert of it is stored.' });
   const adverts = card('adverts', 'Last adverts', table.element);
   return mountEntity(root, {
     back: { href: '/nodes', text: 'All nodes' }, everyMs: EVERY_MS, below: [adverts.element],
@@ -112,20 +123,22 @@ function detail(root, context, key) {
 
 /** @param {Node} node */
 function figuresOf(node) {
-  const [seen, first, relayed] = [node.last_seen, node.first_seen, node.last_relayed].map((text) => parseUtc(text));
-  const isRelay = node.relay_active !== undefined && node.relay_active !== null;
+  const [seen, first, passedOn] = [node.last_seen, node.first_seen, node.last_relayed].map((text) => parseUtc(text));
+  const isRelay = node.role === 'repeater' || node.role === 'room';
   return [
-    { label: 'Role', text: shown(node.role, 20) || UNKNOWN, hint: node.foreign ? 'from outside the area' : '' },
-    { label: 'Last seen', text: agoText(seen), title: isoTitle(seen) },
-    { label: 'First seen', text: agoText(first), title: isoTitle(first) },
-    { label: 'Adverts', text: count(node.advert_count), hint: isNumber(node.flood_advert_count_7d) ? `${plural(node.flood_advert_count_7d, 'flood')} in 7 days` : '' },
+    figure('Role', shown(node.role, 20) || UNKNOWN, { hint: node.foreign ? 'from outside the area' : '' }),
+    timeFigure('Last heard', seen),
+    timeFigure('First heard', first),
+    figure('Adverts', count(node.advert_count), { hint: isNumber(node.flood_advert_count_7d) ? `${plural(node.flood_advert_count_7d, 'flood')} in 7 days` : '' }),
     ...(isRelay ? [
-      { label: 'Relayed, last day', text: count(node.relay_count_24h), hint: `${count(node.relay_count_1h)} in the last hour`, tone: node.relay_active ? null : 'warn' },
-      { label: 'Last relayed', text: agoText(relayed), title: isoTitle(relayed) },
+      figure('Relayed, last day', relayed(node.relay_count_24h), { hint: `${relayed(node.relay_count_1h)} in the last hour`, tone: node.relay_active === false ? 'warn' : null }),
+      figure('Relayed without region', relayed(node.unscoped_relay_count_24h), { hint: 'last day' }),
+      timeFigure('Last relayed', passedOn),
     ] : []),
-    { label: 'Path hashes', text: isNumber(node.hash_size) ? plural(node.hash_size, 'byte') : UNKNOWN, hint: node.hash_size_inconsistent ? `changes: ${(node.hash_sizes_seen ?? []).join(', ')}` : '', tone: node.hash_size_inconsistent ? 'warn' : null },
-    { label: 'Position', text: positionOf(node) },
-    { label: 'Battery', text: volts(node.battery_mv) },
-    { label: 'Temperature', text: isNumber(node.temperature_c) ? `${fixed(node.temperature_c, 1)} °C` : UNKNOWN },
+    figure('Path hashes', isNumber(node.hash_size) ? plural(node.hash_size, 'byte') : UNKNOWN, { hint: node.hash_size_inconsistent ? `changes: ${(node.hash_sizes_seen ?? []).join(', ')}` : '', tone: node.hash_size_inconsistent ? 'warn' : null }),
+    figure('Region', shown(node.default_scope, 24) || UNKNOWN, { hint: 'of its adverts' }),
+    figure('Position', positionOf(node), { hint: 'latitude, longitude' }),
+    figure('Battery', volts(node.battery_mv)),
+    figure('Temperature', isNumber(node.temperature_c) ? `${fixed(node.temperature_c, 1)} °C` : UNKNOWN),
   ];
 }

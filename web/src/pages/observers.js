@@ -1,5 +1,6 @@
 // Observers: the list, or one observer (`/observers/{id}`).
 
+import { figure, nameColumn, timeColumn, timeFigure } from '../mesh/cells.js';
 import { mountEntity } from '../mesh/entity.js';
 import { mountWholeList } from '../mesh/whole_list.js';
 import { get } from '../shared/api.js';
@@ -7,7 +8,6 @@ import { h, setText } from '../shared/dom.js';
 import { makeFigures } from '../shared/figures.js';
 import { count, duration, fixed, isNumber, parseUtc, UNKNOWN } from '../shared/format.js';
 import { shortKey, shown } from '../shared/safe_text.js';
-import { agoText, isoTitle } from '../shared/time_text.js';
 
 /** @typedef {import('../shared/api.js').Schemas['ObserverRow']} Observer */
 
@@ -21,24 +21,31 @@ const isSilent = (/** @type {Observer} */ observer) => Date.now() - (seenOf(obse
 const volts = (/** @type {number | null | undefined} */ mv) => (isNumber(mv) ? `${fixed(mv / 1000, 2)} V` : UNKNOWN);
 const noise = (/** @type {Observer} */ observer) => (isNumber(observer.noise_floor) ? `${fixed(observer.noise_floor, 0)} dBm` : UNKNOWN);
 
+const unknownHint = (/** @type {(observer: Observer) => string} */ text) => (/** @type {Observer} */ observer) => (text(observer) === UNKNOWN ? 'not known' : null);
+const battery = (/** @type {Observer} */ observer) => volts(observer.battery_mv);
+const uptime = (/** @type {Observer} */ observer) => duration(observer.uptime_secs);
+
 /** @type {import('../shared/table.js').Column<Observer>[]} */
 const COLUMNS = [
-  { key: 'name', label: 'Name', isHeader: true, class: 'told', text: nameOf, link: ({ id }) => `/observers/${encodeURIComponent(id)}`, sort: (observer) => nameOf(observer).toLowerCase() },
-  { key: 'region', label: 'Region', text: ({ iata }) => shown(iata, 12) || UNKNOWN, sort: ({ iata }) => iata },
-  { key: 'seen', label: 'Last seen', class: 'nowrap', isNumber: true, text: (observer) => agoText(seenOf(observer)), hint: (observer) => isoTitle(seenOf(observer)), sort: seenOf, tone: (observer) => (isSilent(observer) ? 'warn' : null) },
-  { key: 'hour', label: 'Last hour', title: 'receptions', isNumber: true, text: (observer) => count(observer.packetsLastHour), sort: (observer) => observer.packetsLastHour },
-  { key: 'all', label: 'Receptions', isNumber: true, text: (observer) => count(observer.packet_count), sort: (observer) => observer.packet_count },
-  { key: 'noise', label: 'Noise floor', isNumber: true, class: 'wide', text: noise, sort: (observer) => observer.noise_floor },
-  { key: 'battery', label: 'Battery', isNumber: true, class: 'wide', text: (observer) => volts(observer.battery_mv), sort: (observer) => observer.battery_mv },
-  { key: 'uptime', label: 'Running for', isNumber: true, class: 'wide', text: (observer) => duration(observer.uptime_secs), sort: (observer) => observer.uptime_secs },
-  { key: 'clock', label: 'Clock', class: 'widest', text: clockText, tone: ({ clock_naive: isNaive }) => (isNaive ? 'warn' : null) },
-  { key: 'model', label: 'Model', class: 'told widest', text: ({ model }) => shown(model, 40), sort: ({ model }) => model },
-  { key: 'firmware', label: 'Firmware', class: 'told widest', text: ({ firmware }) => shown(firmware, 30), sort: ({ firmware }) => firmware },
+  nameColumn({
+    label: 'Name', name: nameOf, isSorted: true, link: ({ id }) => `/observers/${encodeURIComponent(id)}`,
+    below: ({ iata, packetsLastHour }) => `${shown(iata, 12) || 'no region'} · ${count(packetsLastHour)} in the last hour`,
+  }),
+  { key: 'region', label: 'Region', class: 'w-m from-m', text: ({ iata }) => shown(iata, 12) || UNKNOWN, sort: ({ iata }) => iata },
+  timeColumn({ key: 'seen', label: 'Last seen (UTC)', isSorted: true, ms: seenOf, tone: (observer) => (isSilent(observer) ? 'warn' : null) }),
+  { key: 'hour', label: 'Last hour', title: 'receptions', isNumber: true, class: 'w-m from-m', text: (observer) => count(observer.packetsLastHour), sort: (observer) => observer.packetsLastHour },
+  { key: 'all', label: 'Receptions', isNumber: true, class: 'w-m from-m', text: (observer) => count(observer.packet_count), sort: (observer) => observer.packet_count },
+  { key: 'noise', label: 'Noise floor', isNumber: true, class: 'w-m from-m', text: noise, hint: unknownHint(noise), sort: (observer) => observer.noise_floor },
+  { key: 'battery', label: 'Battery', isNumber: true, class: 'w-m from-l', text: battery, hint: unknownHint(battery), sort: (observer) => observer.battery_mv },
+  { key: 'uptime', label: 'Running for', isNumber: true, class: 'w-l from-l', text: uptime, hint: unknownHint(uptime), sort: (observer) => observer.uptime_secs },
+  { key: 'clock', label: 'Clock', class: 'w-l from-l', text: clockText, tone: ({ clock_naive: isNaive }) => (isNaive ? 'warn' : null) },
+  { key: 'model', label: 'Model', class: 'w-name from-xl', text: ({ model }) => shown(model, 40) || UNKNOWN, hint: ({ model }) => shown(model, 120) || 'not known', sort: ({ model }) => model },
+  { key: 'firmware', label: 'Firmware', class: 'w-name from-xl', text: ({ firmware }) => shown(firmware, 30) || UNKNOWN, hint: ({ firmware }) => shown(firmware, 120) || 'not known', sort: ({ firmware }) => firmware },
 ];
 
 /** @param {Observer} observer */
 function clockText(observer) {
-  if (!observer.clock_naive) return 'fine';
+  if (!observer.clock_naive) return 'no fault seen';
   return isNumber(observer.clock_skew_seconds) ? `off by ${duration(Math.abs(observer.clock_skew_seconds))}` : 'sends no zone';
 }
 
@@ -85,24 +92,31 @@ function detail(root, context, id) {
       setText(key, shown(observer.id, 130));
       const [seen, first, packet] = [observer.last_seen, observer.first_seen, observer.last_packet_at].map((text) => parseUtc(text));
       figures.update([
-        { label: 'Last seen', text: agoText(seen), title: isoTitle(seen), tone: isSilent(observer) ? 'warn' : null },
-        { label: 'Last packet', text: agoText(packet), title: isoTitle(packet) },
-        { label: 'First seen', text: agoText(first), title: isoTitle(first) },
-        { label: 'Receptions', text: count(observer.packet_count), hint: `${count(observer.packetsLastHour)} in the last hour` },
-        { label: 'Region', text: shown(observer.iata, 12) || UNKNOWN },
-        { label: 'Noise floor', text: noise(observer) },
-        { label: 'Battery', text: volts(observer.battery_mv) },
-        { label: 'Running for', text: duration(observer.uptime_secs) },
-        { label: 'Clock', text: clockText(observer), hint: observer.clock_naive ? `${count(observer.clock_skew_count_24h)} times in 24 h` : '', tone: observer.clock_naive ? 'warn' : null },
-        { label: 'Radio', text: radioText(observer.radio), hint: 'MHz, kHz, SF, CR' },
-        { label: 'Model', text: shown(observer.model, 40) || UNKNOWN },
-        { label: 'Firmware', text: shown(observer.firmware, 40) || UNKNOWN },
-        { label: 'Client', text: shown(observer.client_version, 40) || UNKNOWN },
+        timeFigure('Last seen', seen, { tone: isSilent(observer) ? 'warn' : null }),
+        timeFigure('Last packet', packet),
+        timeFigure('First seen', first),
+        figure('Receptions', count(observer.packet_count), { hint: `${count(observer.packetsLastHour)} in the last hour` }),
+        figure('Region', shown(observer.iata, 12) || UNKNOWN),
+        figure('Noise floor', noise(observer)),
+        figure('Battery', battery(observer)),
+        figure('Running for', uptime(observer)),
+        figure('Clock', clockText(observer), { hint: observer.clock_naive ? `${count(observer.clock_skew_count_24h)} times in 24 h` : '', tone: observer.clock_naive ? 'warn' : null }),
+        figure('Passes packets on', canRelay(observer)),
+        figure('Radio', radioText(observer.radio), { hint: 'MHz, kHz, SF, CR' }),
+        figure('Model', shown(observer.model, 40) || UNKNOWN),
+        figure('Firmware', shown(observer.firmware, 40) || UNKNOWN),
+        figure('Client', shown(observer.client_version, 40) || UNKNOWN),
       ]);
       links.replaceChildren(h('a', { href: `/packets?observer=${encodeURIComponent(observer.id)}` }, 'What it heard'), ' ',
         h('a', { href: `/nodes/${encodeURIComponent(observer.id.toLowerCase())}` }, 'The node of the same key'));
     },
   });
+}
+
+/** @param {Observer} observer */
+function canRelay({ can_relay: can }) {
+  if (can === null || can === undefined) return UNKNOWN;
+  return can ? 'yes' : 'no';
 }
 
 /** @param {string | null | undefined} radio */
