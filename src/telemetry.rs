@@ -92,8 +92,11 @@ fn is_colour(text: &str) -> bool {
 
 /// Ends a line, goes back in it, turns its direction, or steers a terminal.
 fn is_misleading(letter: char) -> bool {
-    let turns = matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || matches!(letter, '\u{2028}' | '\u{2029}') || (letter.is_control() && letter != '\t')
+    let turns = matches!(
+        letter,
+        '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    turns || (letter.is_control() && letter != '\t')
 }
 
 /// Makes logs of this process go to standard error. A second call changes nothing.

@@ -26,8 +26,8 @@ pub struct LimitsConfig {
 }
 
 impl Default for LimitsConfig {
-    /// Enough for all dashboards of one household; loopback is exempt, because who is on the machine
-    /// could do worse, and measures it.
+    /// Enough for all dashboards of one household; loopback is exempt, because who is on the
+    /// machine could do worse, and measures it.
     fn default() -> Self {
         Self {
             costly_per_sec: 20,

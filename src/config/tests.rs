@@ -192,6 +192,29 @@ fn no_secret_is_printed() {
 }
 
 #[test]
+fn bounds_and_networks_of_addresses_are_read_or_refused() {
+    let config = load(json!({
+        "limits": {"costlyPerSec": 0, "liveClients": 7, "exempt": []},
+        "trustedProxies": ["10.0.0.0/8", " ::1 "],
+    }));
+    assert_eq!((config.limits.costly_per_sec, config.limits.live_clients_max), (0, 7));
+    assert_eq!((config.limits.exempt.len(), config.limits.connections_max), (0, 512));
+    let is_proxy = |text: &str| config.limits.is_proxy(text.parse().unwrap());
+    assert!(is_proxy("10.9.8.7") && is_proxy("::1") && is_proxy("::ffff:10.0.0.1"));
+    assert!(!is_proxy("11.0.0.1") && !is_proxy("::2"));
+    for (json, key) in [
+        (json!({"limits": {"costlyPerSec": -1}}), "limits.costlyPerSec"),
+        (json!({"limits": {"exempt": ["1.2.3.4", "home"]}}), "limits.exempt[1]"),
+        (json!({"trustedProxies": ["10.0.0.0/33"]}), "trustedProxies[0]"),
+        (json!({"requireReadAuth": true}), "requireReadAuth"),
+    ] {
+        assert!(refusal(json).contains(key), "{key}");
+    }
+    let private = load(json!({"requireReadAuth": true, "apiKey": "0123456789abcdef"}));
+    assert!(private.is_read_auth_required);
+}
+
+#[test]
 fn a_weak_or_missing_api_key_is_a_warning() {
     let warnings = |key: &str| load(json!({ "apiKey": key })).warnings;
     assert!(warnings("")[0].contains("disabled"));

@@ -61,6 +61,10 @@ pub enum Field {
     Unknown,
 }
 
+/// Of names, models and the like, which have some 30 bytes; the rest is cut off. They come again in
+/// every list, and there are thousands of observers.
+const TEXT_BYTES_MAX: usize = 256;
+
 const FIELD_COUNT: usize = Field::Unknown as usize;
 
 /// A JSON object, its known fields still unread.
@@ -120,7 +124,7 @@ impl<'a> Envelope<'a> {
         self.get(if self.has(first) { first } else { second })
     }
 
-    /// Returns a text without blanks around it; `None` if there is none or it is blank.
+    /// Returns a text without blanks around it, cut at 256 bytes; `None` if it is blank or absent.
     pub fn text(&self, field: Field) -> Option<String> {
         self.get(field).into_text()
     }
@@ -157,7 +161,8 @@ impl<'a> Loose<'a> {
         match self {
             Self::Text(text) => {
                 let trimmed = text.trim();
-                (!trimmed.is_empty()).then(|| trimmed.to_owned())
+                let kept = &trimmed[..trimmed.floor_char_boundary(TEXT_BYTES_MAX)];
+                (!kept.is_empty()).then(|| kept.to_owned())
             }
             _ => None,
         }
@@ -294,5 +299,11 @@ mod tests {
         for text in ["", "{", r#"{"raw":}"#, "{} {}", "online", "\u{0}"] {
             assert_eq!(Envelope::parse(text).err(), Some(EnvelopeError::NotJson), "{text}");
         }
+    }
+    #[test]
+    fn a_text_is_cut_at_the_end_of_a_letter() {
+        let text = format!(r#"{{"origin":"x{}"}}"#, "é".repeat(30_000));
+        let envelope = Envelope::parse(&text).unwrap();
+        assert_eq!(envelope.text(Field::Origin).unwrap(), format!("x{}", "é".repeat(127)));
     }
 }

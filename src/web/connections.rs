@@ -132,6 +132,8 @@ mod tests {
 
     struct Watched {
         far: UnixStream,
+        /// As actix holds it.
+        _near: UnixStream,
         requests: Arc<AtomicU64>,
         _open: oneshot::Sender<()>,
     }
@@ -142,8 +144,9 @@ mod tests {
             far.set_nonblocking(true).unwrap();
             let (open, closed) = oneshot::channel();
             let requests = Arc::new(AtomicU64::new(0));
-            actix_web::rt::spawn(watch(near.into(), Arc::clone(&requests), closed));
-            Self { far, requests, _open: open }
+            let socket = near.try_clone().unwrap().into();
+            actix_web::rt::spawn(watch(socket, Arc::clone(&requests), closed));
+            Self { far, _near: near, requests, _open: open }
         }
 
         async fn is_open_after(&mut self, pause: Duration) -> bool {
