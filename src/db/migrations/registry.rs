@@ -114,17 +114,26 @@ pub const MIGRATIONS: &[Migration] = &[
     },
 ];
 
-/// What must be at its end, well or not, before another begins: it reads what that one writes, or
-/// an index of it keeps its steps from passing through a whole table. All others are independent:
-/// one that waits for an operator does not hold them up.
+/// What must be at its end, well or not, before another begins: one of them reads what the other
+/// changes or deletes, or an index of it keeps its steps from passing through a whole table. All
+/// others are independent, and the rows at the end are the same in any order: one that waits for
+/// an operator does not hold them up.
 pub(super) const NEEDS: &[(&str, &str)] = &[
     ("idx_observations_transmission_id", "cleanup_legacy_null_hash_ts"),
     ("idx_observations_transmission_id", "backfill_path_json_from_raw_hex_v1"),
     ("idx_observations_transmission_id", "observations_dedup_v1"),
+    ("cleanup_legacy_null_hash_ts", "observations_observer_idx_v1"),
+    ("cleanup_legacy_null_hash_ts", "observers_last_packet_at_v1"),
+    ("cleanup_legacy_null_hash_ts", "advert_count_unique_v1"),
+    ("cleanup_legacy_null_hash_ts", "backfill_default_scope_v1"),
     ("idx_tx_last_seen_zero", "tx_last_seen_backfill_v1"),
     ("idx_observations_tx_ts", "tx_last_seen_backfill_v1"),
     ("idx_observations_tx_ts", "analytics_blocks_v1"),
     ("idx_observations_observer_idx", "observers_last_packet_at_v1"),
+    // The double that is merged away may be the newest.
+    ("tx_last_seen_backfill_v1", "backfill_path_json_from_raw_hex_v1"),
+    ("tx_last_seen_backfill_v1", "observations_dedup_v1"),
+    ("observations_observer_idx_v1", "observers_last_packet_at_v1"),
     ("observations_observer_idx_v1", "idx_observations_observer_idx"),
     ("observations_observer_idx_v1", "observations_dedup_v1"),
     ("observations_observer_idx_v1", "analytics_blocks_v1"),

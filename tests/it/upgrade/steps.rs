@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use corescope::db::DbError;
-use corescope::db::migrations::{BatchRequest, BatchState, list_migrations};
+use corescope::db::migrations::{BatchRequest, BatchState, list_migrations, needs_of};
+use corescope::db::{self, DbError};
 use rusqlite::Connection;
 
 use super::{
     NOW_MS, batch, blank, content, finish, finish_all, fixture, one, open, options, read, texts,
-    upgraded,
+    upgraded, with_regions,
 };
 
 #[test]
@@ -29,6 +29,48 @@ fn an_upgrade_that_is_killed_after_any_number_of_steps_ends_the_same() {
         if was_done {
             break;
         }
+    }
+}
+
+#[test]
+fn whichever_migration_is_held_back_the_rows_at_the_end_are_the_same() {
+    // A paused one holds up only those that need it: the others go before it.
+    let Some((_folder, path)) = fixture() else { return };
+    // An advert that is deleted, by an observer that has nothing else; a double that is the newest.
+    read(&path)
+        .execute_batch(
+            "INSERT INTO observers (id, last_seen) VALUES ('lonely', '2026-05-17T16:05:57Z'); \
+             INSERT INTO transmissions (id, raw_hex, hash, first_seen, payload_type, decoded_json) \
+             SELECT 9100, 'aa', '', '2026-05-17T16:05:57Z', 4, json_object('pubKey', public_key) \
+             FROM nodes ORDER BY public_key LIMIT 1; \
+             INSERT INTO observations (transmission_id, observer_idx, path_json, timestamp) \
+             SELECT 9100, rowid, '[]', 1779041400 FROM observers WHERE id = 'lonely'; \
+             UPDATE observations SET timestamp = 1900000000 WHERE id = 294;",
+        )
+        .unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let mut first = db::open(&path, &with_regions()).unwrap().writer;
+    let names = first.pending_migrations().unwrap();
+    finish_all(&mut first, 50);
+    first.close().unwrap();
+    let wanted = content(&path);
+    assert!(names.len() > 15, "{names:?}");
+    for held in names {
+        let (_folder, path) = blank();
+        std::fs::write(&path, &bytes).unwrap();
+        let mut writer = db::open(&path, &with_regions()).unwrap().writer;
+        loop {
+            let pending = writer.pending_migrations().unwrap();
+            let is_due = |name: &&str| needs_of(name).all(|need| !pending.contains(&need));
+            let mut due = pending.iter().copied().filter(is_due);
+            let Some(name) = due.find(|name| *name != held) else { break };
+            finish(&mut writer, name, 50);
+        }
+        finish_all(&mut writer, 50);
+        writer.close().unwrap();
+        let found = content(&path);
+        let differing = wanted.iter().zip(&found).find(|(wanted, found)| wanted != found);
+        assert_eq!((differing, found.len()), (None, wanted.len()), "{held} came last");
     }
 }
 
