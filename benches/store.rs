@@ -52,7 +52,8 @@ fn report(snapshot: &Snapshot, read: Duration, put: Duration) {
     println!("{rows} transmissions, {seen} observations, {} bytes", snapshot.bytes());
     println!("bytes per observation: {:.1}", snapshot.bytes() as f64 / seen as f64);
     println!("read from SQLite: {read:.1?}; put in: {put:.1?}");
-    println!("{:?}", snapshot.index_sizes());
+    let begun = Instant::now();
+    println!("{:?} in {:.1?}", snapshot.figures(), begun.elapsed());
 }
 
 fn publish(store: &mut Store, touched: &[Record]) {
@@ -80,7 +81,7 @@ fn ask(snapshot: &Snapshot, touched: &[Record]) {
     ];
     for (name, wanted) in cases {
         let plain = best_of(|| snapshot.matching(&wanted).len());
-        let grouped = best_of(|| snapshot.newest(&wanted, 0, 50).1);
+        let grouped = best_of(|| snapshot.newest(&wanted, &[], (0, 50)).1);
         println!("{name}: {} rows, by id {:.2?}, by latest {:.2?}", plain.0, plain.1, grouped.1);
     }
 }

@@ -11,8 +11,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{DbError, Doing};
-use super::packets::{blank_ids, heard_by, observers_in};
+use super::packets::{blank_ids, heard_among, observers_in};
 use super::reader::{Reader, stored_text};
+use crate::store::Snapshot;
 
 mod messages;
 
@@ -56,10 +57,14 @@ struct Decoded {
 ///
 /// # Errors
 /// Any failure of the database, and the deadline.
-pub fn list(reader: &Reader, regions: &[String]) -> Result<Vec<Channel>, DbError> {
+pub fn list(
+    reader: &Reader,
+    window: Option<&Snapshot>,
+    regions: &[String],
+) -> Result<Vec<Channel>, DbError> {
     let mut texts = texts_of_all(reader)?;
     if !regions.is_empty() {
-        keep_heard_in(reader, &mut texts, regions)?;
+        keep_heard_in((reader, window), &mut texts, regions)?;
     }
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for channel in texts.values() {
@@ -138,14 +143,13 @@ fn is_filled(reader: &Reader) -> Result<bool, DbError> {
 }
 
 fn keep_heard_in<T>(
-    reader: &Reader,
+    (reader, window): (&Reader, Option<&Snapshot>),
     texts: &mut HashMap<i64, T>,
     regions: &[String],
 ) -> Result<(), DbError> {
     let mut ids: Vec<i64> = texts.keys().copied().collect();
     ids.sort_unstable();
-    let heard = heard_by(reader, &observers_in(reader, regions)?, Some(&ids))?;
-    let heard: HashSet<i64> = heard.into_iter().collect();
+    let heard = heard_among(window, reader, &observers_in(reader, regions)?, &ids)?;
     texts.retain(|id, _| heard.contains(id));
     Ok(())
 }

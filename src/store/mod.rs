@@ -13,9 +13,10 @@
 //!
 //! - [`record`] what comes in; [`segment`] rows and packed bytes; [`names`] texts, each once
 //! - [`moment`] times that sort as their texts; [`packed`] numbers as bytes
-//! - [`select`] which transmissions a list has
+//! - [`select`] which transmissions a list has; [`figures`] what is in it, for people
 
 pub mod analytics;
+mod figures;
 pub mod load;
 mod moment;
 mod names;
@@ -27,15 +28,15 @@ pub mod shared;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+pub use figures::Figures;
 pub use record::{ABSURD_S, Record, Seen, first_seen_s, hop_count};
 pub use select::{Covers, Outline, SeenOutline, Wanted, WantedChannel};
 pub use shared::Window;
 
-use names::{Interner, NONE, Names};
-use segment::{ROWS_MAX, Row, Segment};
+use names::{Interner, Names};
+use segment::{ROWS_MAX, Row, Segment, packed_at_most};
 
 /// How far back a snapshot is complete, by [`Record::recency_s`]: every transmission of the
 /// database from there on is in it, with all its observations.
@@ -49,6 +50,9 @@ pub enum Floor {
     /// The whole database is in it.
     Everything,
 }
+
+/// The buffer for packing is given back beyond this.
+const PACKING_BYTES: usize = 4_096;
 
 /// The window that its owner changes.
 #[derive(Debug, Default)]
@@ -79,8 +83,9 @@ impl Store {
             let index = segment.find(row.id).unwrap_or_else(|index| index);
             segment.insert(index, row, &packed);
         });
+        packed.clear();
+        packed.shrink_to(PACKING_BYTES);
         self.packed = packed;
-        self.packed.shrink_to(4096);
     }
 
     /// Takes a transmission out; says whether it was there.
@@ -109,6 +114,26 @@ impl Store {
     pub fn bytes(&self) -> u64 {
         let list = self.segments.capacity() * size_of::<Arc<Segment>>();
         self.segment_bytes + self.names.bytes() + (list + self.packed.capacity()) as u64
+    }
+
+    /// Bytes that it holds at most once this record is in it too.
+    pub fn bytes_with(&self, record: &Record) -> u64 {
+        let packed = packed_at_most(record);
+        let at = place(&self.segments, record.id).saturating_sub(1);
+        let empty = Segment::default();
+        let segment = self.segments.get(at).map_or(&empty, |segment| &**segment);
+        let columns = [&record.sender, &record.channel, &record.channel_hash_hex];
+        let columns = columns.into_iter().flatten().chain([&record.hash, &record.first_seen]);
+        let texts = columns.chain(record.seen.iter().flat_map(|seen| &seen.relays));
+        let (count, bytes) =
+            texts.fold((0, 0), |(count, bytes), text| (count + 1, bytes + names::bytes_of(text)));
+        let list = (self.segments.len() + 4) * size_of::<Arc<Segment>>();
+        let packing = PACKING_BYTES.saturating_sub(self.packed.capacity());
+        self.bytes()
+            + segment.growth_at_most(packed)
+            + self.names.growth_at_most(count)
+            + bytes
+            + (list + packing) as u64
     }
 
     /// Says how far back it is complete.
@@ -189,6 +214,7 @@ impl Store {
             names: Arc::clone(self.names.names()),
             floor: self.floor,
             bytes: self.bytes(),
+            figures: OnceLock::new(),
         })
     }
 
@@ -260,6 +286,7 @@ pub struct Snapshot {
     names: Arc<Names>,
     floor: Floor,
     bytes: u64,
+    figures: OnceLock<Figures>,
 }
 
 impl Snapshot {
@@ -283,41 +310,18 @@ impl Snapshot {
         self.bytes
     }
 
-    /// Counts, in one pass, distinct hashes, observers, nodes (senders and relays) and senders of
-    /// adverts: for `/api/perf`.
-    pub fn index_sizes(&self) -> IndexSizes {
-        let (mut observers, mut nodes, mut senders) =
-            (HashSet::new(), HashSet::new(), HashSet::new());
-        for (segment, row) in self.rows() {
-            let mut rest = segment.rest(row);
-            nodes.extend(rest.relays());
-            observers.extend(rest.observers().flatten());
-            senders.extend(Some(row.sender).filter(|sender| *sender != NONE));
-        }
-        nodes.extend(&senders);
-        IndexSizes {
-            hashes: self.transmissions(),
-            observers: observers.len(),
-            nodes: nodes.len(),
-            senders: senders.len(),
-        }
+    /// What is in it, counted in one pass (some milliseconds) by who asks first.
+    pub fn figures(&self) -> &Figures {
+        self.figures.get_or_init(|| figures::count(self))
+    }
+
+    /// Whether somebody has asked for the [figures](Self::figures).
+    pub fn has_figures(&self) -> bool {
+        self.figures.get().is_some()
     }
 
     /// All rows by id, ascending.
     fn rows(&self) -> impl Iterator<Item = (&Segment, &Row)> {
         self.segments.iter().flat_map(|segment| segment.rows.iter().map(|row| (&**segment, row)))
     }
-}
-
-/// Entries of the indexes of a snapshot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct IndexSizes {
-    /// Content hashes.
-    pub hashes: usize,
-    /// Observers that heard anything.
-    pub observers: usize,
-    /// Public keys that sent or relayed anything.
-    pub nodes: usize,
-    /// Public keys of adverts.
-    pub senders: usize,
 }

@@ -28,14 +28,18 @@ impl Names {
     }
 
     pub(super) fn bytes(&self) -> u64 {
-        let buckets = match self.numbers.capacity() {
-            0 => 0,
-            capacity => (capacity * 8 / 7).next_power_of_two(),
-        };
-        let table = buckets * (size_of::<(Arc<str>, u32)>() + 1);
+        let table = buckets_of(self.numbers.capacity()) * BUCKET_BYTES;
         let texts = self.texts.capacity() * size_of::<Option<Arc<str>>>();
         (table + texts) as u64 + self.text_bytes
     }
+}
+
+/// One of a table, with its control byte.
+const BUCKET_BYTES: usize = size_of::<(Arc<str>, u32)>() + 1;
+
+/// Returns the buckets of a table: seven of eight are used.
+fn buckets_of(capacity: usize) -> usize {
+    if capacity == 0 { 0 } else { (capacity * 8 / 7).next_power_of_two() }
 }
 
 /// The names and who uses them: a text that nothing uses any more is forgotten.
@@ -93,6 +97,25 @@ impl Interner {
         }
     }
 
+    /// Bytes at most by which so many texts more make it larger, their own apart.
+    pub(super) fn growth_at_most(&self, texts: usize) -> u64 {
+        let Names { numbers, texts: held, .. } = &*self.names;
+        let (wanted, mut bytes) = (held.len() + texts, 0);
+        if numbers.len() + texts > numbers.capacity() {
+            let grown = buckets_of(wanted.max(numbers.capacity() + 1)).max(8);
+            bytes += grown * BUCKET_BYTES;
+        }
+        let growths = [
+            (held.capacity(), size_of::<Option<Arc<str>>>()),
+            (self.uses.capacity(), size_of::<u32>()),
+            (self.free.capacity(), size_of::<u32>()),
+        ];
+        for (capacity, size) in growths {
+            bytes += if wanted > capacity { 2 * wanted.max(4) * size } else { 0 };
+        }
+        bytes as u64
+    }
+
     pub(super) fn names(&self) -> &Arc<Names> {
         &self.names
     }
@@ -104,7 +127,7 @@ impl Interner {
 }
 
 /// With the two counters of an `Arc`, rounded up to their size.
-fn bytes_of(text: &str) -> u64 {
+pub(super) fn bytes_of(text: &str) -> u64 {
     (text.len() as u64).next_multiple_of(8) + 16
 }
 

@@ -33,7 +33,7 @@ pub struct Record {
     /// NULL.
     pub channel_hash_hex: Option<String>,
     /// Whether the row holds something that this cannot say (a BLOB where a text belongs, a
-    /// reception without a time): a window with such a row answers nothing.
+    /// reception without a time): the database decides which lists have it.
     pub is_odd: bool,
     /// Observations by id.
     pub seen: Vec<Seen>,

@@ -159,6 +159,12 @@ fn small(value: Option<i64>) -> i8 {
     i8::try_from(value).ok().filter(fits).unwrap_or(TYPE_PACKED)
 }
 
+/// Bytes at most of what [`pack_rest`] writes: a number has 10 at most.
+pub(super) fn packed_at_most(record: &Record) -> usize {
+    let relays: usize = record.seen.iter().map(|seen| seen.relays.len()).sum();
+    10 * (4 + relays + 3 * record.seen.len())
+}
+
 fn pack_rest(record: &Record, names: &mut Interner, packed: &mut Vec<u8>) {
     packed.clear();
     for value in [record.route_type, record.payload_type] {
@@ -371,6 +377,13 @@ impl Segment {
             self.compact();
         }
         self.rows.shrink_to_fit();
+    }
+
+    /// Bytes at most by which one row more with so many packed ones makes it larger, a split
+    /// included.
+    pub(super) fn growth_at_most(&self, packed: usize) -> u64 {
+        let rows = (self.rows.len() / 8 + 9) * size_of::<Row>();
+        (rows + packed.max(self.packed.len() / 8 + 8) + 2 * (size_of::<Self>() + 16)) as u64
     }
 
     pub(super) fn bytes(&self) -> u64 {

@@ -78,6 +78,9 @@ pub enum Covers {
     Nothing,
 }
 
+/// With more odd rows than this the window answers nothing.
+const ODD_MAX: usize = 200;
+
 /// [`Wanted`] with the numbers of its names.
 struct Search<'w> {
     wanted: &'w Wanted,
@@ -116,6 +119,7 @@ impl<'w> Search<'w> {
 
     fn matches(&self, segment: &Segment, row: &Row) -> bool {
         !row.is_blank()
+            && !row.is_odd()
             && self.is_in_span(row)
             && self.hashes.as_ref().is_none_or(|hashes| self.has_hash(row, hashes))
             && self.matches_rest(row, segment.rest(row))
@@ -185,7 +189,7 @@ fn is_in_channel(row: &Row, [names, said, said_hash_hex]: &[Vec<u32>; 3]) -> boo
 impl Snapshot {
     /// Says whether it can answer for all that was first seen after `since`.
     pub fn covers(&self, since: Option<&str>) -> Covers {
-        if self.segments.iter().any(|segment| segment.odd_rows > 0) {
+        if self.segments.iter().map(|segment| segment.odd_rows).sum::<usize>() > ODD_MAX {
             return Covers::Nothing;
         }
         let reaches = |floor_s: i64| {
@@ -198,19 +202,35 @@ impl Snapshot {
         }
     }
 
-    /// Returns the ids of all transmissions that match, ascending. `heard_by` must be sorted.
+    /// Returns the ids of rows that hold something which the window cannot say: they match nothing
+    /// here, and whoever asks adds what the database says of them. Few or none.
+    pub fn odd_ids(&self) -> Vec<i64> {
+        let segments = self.segments.iter().filter(|segment| segment.odd_rows > 0);
+        let rows = segments.flat_map(|segment| &segment.rows).filter(|row| row.is_odd());
+        rows.map(|row| row.id).collect()
+    }
+
+    /// Returns the ids of all transmissions that match, ascending, [odd ones](Self::odd_ids) apart.
+    /// `heard_by` must be sorted.
     pub fn matching(&self, wanted: &Wanted) -> Vec<i64> {
         let search = Search::new(wanted, &self.names);
         let matches = self.rows().filter(|(segment, row)| search.matches(segment, row));
         matches.map(|(_, row)| row.id).collect()
     }
 
-    /// Returns ids by latest reception, newest first, and how many match in all.
-    pub fn newest(&self, wanted: &Wanted, offset: usize, limit: usize) -> (Vec<i64>, usize) {
+    /// Returns ids by latest reception, newest first, and how many match in all. `odd` are the
+    /// [odd ones](Self::odd_ids) that match too, each with its latest reception.
+    pub fn newest<'s>(
+        &'s self,
+        wanted: &'s Wanted,
+        odd: &'s [(String, i64)],
+        (offset, limit): (usize, usize),
+    ) -> (Vec<i64>, usize) {
         let search = Search::new(wanted, &self.names);
         let matches = self.rows().filter(|(segment, row)| search.matches(segment, row));
-        let key = |(_, row): (&Segment, &Row)| (row.latest(&self.names), row.id);
+        let key = |(_, row): (&'s Segment, &'s Row)| (row.latest(&self.names), row.id);
         let mut order: Vec<(Moment<'_>, i64)> = matches.map(key).collect();
+        order.extend(odd.iter().map(|(latest, id)| (Moment::of(latest), *id)));
         let total = order.len();
         let end = offset.saturating_add(limit).min(total);
         if end < total {
@@ -221,14 +241,15 @@ impl Snapshot {
         (order.into_iter().skip(offset).map(|(_, id)| id).collect(), total)
     }
 
-    /// Counts what was first seen within a span, blank rows too.
+    /// Counts what was first seen within a span, blank rows too, [odd ones](Self::odd_ids) apart.
     pub fn count_within(&self, wanted: &Wanted) -> usize {
         let search = Search::new(wanted, &self.names);
-        self.rows().filter(|(_, row)| search.is_in_span(row)).count()
+        self.rows().filter(|(_, row)| !row.is_odd() && search.is_in_span(row)).count()
     }
 
-    /// Returns the receptions of a transmission; `None` if it is not there, was not heard, or if an
-    /// observer reported a path more than once: what duplicates hold is merged from the database.
+    /// Returns the receptions of a transmission; `None` if it is not there, is odd, was not heard,
+    /// or if an observer reported a path more than once: what duplicates hold is merged from the
+    /// database.
     pub fn outline(&self, id: i64) -> Option<Outline> {
         let (at, index) = find(&self.segments, id)?;
         let segment = &self.segments[at];
@@ -236,7 +257,7 @@ impl Snapshot {
         let mut rest = segment.rest(row);
         rest.relays().for_each(drop);
         let observers: Vec<Option<i64>> = rest.observers().collect();
-        if row.has_duplicates() || observers.is_empty() {
+        if row.is_odd() || row.has_duplicates() || observers.is_empty() {
             return None;
         }
         let ids = rest.steps(row.id, observers.len());

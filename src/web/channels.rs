@@ -14,6 +14,7 @@ use super::state::State;
 use crate::clock;
 use crate::db::channels::{self, Channel, Message};
 use crate::db::{DbError, Reader};
+use crate::store::Snapshot;
 
 const LIMIT_DEFAULT: usize = 100;
 
@@ -102,7 +103,9 @@ pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let prefix = if with_encrypted { "all" } else { "" };
     let key =
         format!("{prefix}{}", regions.iter().map(|code| format!("/{code}")).collect::<String>());
-    let ask = move |reader: &Reader| write_list(reader, &regions, with_encrypted);
+    let window = state.current_window();
+    let ask =
+        move |reader: &Reader| write_list((reader, window.as_deref()), &regions, with_encrypted);
     let made = state.channels_kept.get(&key, async || {
         let body = state.ask_scan(ask).await?;
         body.ok_or_else(|| ApiError::answer_too_large(BODY_BYTES_MAX))
@@ -111,11 +114,11 @@ pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
 }
 
 fn write_list(
-    reader: &Reader,
+    (reader, window): (&Reader, Option<&Snapshot>),
     regions: &[String],
     with_encrypted: bool,
 ) -> Result<Option<JsonBody>, DbError> {
-    let mut channels = channels::list(reader, regions)?;
+    let mut channels = channels::list(reader, window, regions)?;
     channels.retain(|channel| with_encrypted || !channel.is_encrypted());
     // Stable: each part stays in its order.
     channels.sort_by_key(Channel::is_encrypted);
@@ -211,17 +214,20 @@ pub async fn messages(
     let regions = regions(bounded_list(&params, "region")?);
     let limit_max = usize::try_from(state.config.list_limits.channel_messages_max);
     let slice = (params.limit(LIMIT_DEFAULT, limit_max.unwrap_or(usize::MAX)), params.offset());
-    let body = state.ask(move |reader| write_messages(reader, &hash, &regions, slice)).await?;
+    let window = state.current_window();
+    let write =
+        move |reader: &Reader| write_messages((reader, window.as_deref()), &hash, &regions, slice);
+    let body = state.ask(write).await?;
     body.ok_or_else(|| ApiError::answer_too_large(BODY_BYTES_MAX))
 }
 
 fn write_messages(
-    reader: &Reader,
+    (reader, window): (&Reader, Option<&Snapshot>),
     channel: &str,
     regions: &[String],
     slice: (usize, usize),
 ) -> Result<Option<JsonBody>, DbError> {
-    let found = channels::messages(reader, channel, regions, slice)?;
+    let found = channels::messages((reader, window), channel, regions, slice)?;
     let mut body = ListBody::after("{\"messages\":[", BODY_BYTES_MAX);
     let _ = found.messages.iter().all(|message| body.add(&MessageRow::of(message)));
     Ok(body.end(&format!(r#"],"total":{}}}"#, found.total)))

@@ -118,7 +118,8 @@ impl<T: Clone> Fresh<T> {
         Part::Makes(tell)
     }
 
-    fn current(&self) -> Option<T> {
+    /// Returns the kept answer if it is good still.
+    pub fn current(&self) -> Option<T> {
         let kept = self.kept.load();
         let kept = kept.as_ref()?;
         let age = self.clock.monotonic().saturating_sub(kept.made_at);

@@ -109,7 +109,12 @@ async fn list_from_window(
     state: &State,
     query: &Arc<PacketQuery>,
 ) -> Result<Option<Written>, ApiError> {
-    let window = state.current_window().filter(|window| query.is_covered_by(window));
+    let window = match state.current_window() {
+        // Without the window a search for relays reads everything.
+        None if query.may_scan() => state.window_soon().await,
+        window => window,
+    };
+    let window = window.filter(|window| query.is_covered_by(window));
     let Some(window) = window else { return Ok(None) };
     state.window.count_query();
     let query = Arc::clone(query);

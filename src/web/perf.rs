@@ -2,9 +2,11 @@
 //! were taken before the question: who looks how often changes none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::rt::time::timeout;
 use serde_json::json;
 
 use super::auth::Keyed;
@@ -27,6 +29,10 @@ use crate::perf::bodies::{IoBody, MqttStatusBody, WriteSourcesBody};
 use crate::perf::history::{SAMPLES_MAX, Series};
 use crate::perf::sqlite::SqlitePerf;
 use crate::perf::vitals::{self, AnomaliesBody, SERIES, Vitals};
+use crate::store::Snapshot;
+
+/// Who counts waits for a reader so long.
+const COUNT_MAX: Duration = Duration::from_millis(100);
 
 /// What a chart shows unless it asks for something else.
 const HISTORY_S: i64 = 300;
@@ -49,12 +55,26 @@ const MIGRATIONS_ERROR: HeaderName = HeaderName::from_static("x-async-migrations
 pub async fn overview(state: State, params: Params) -> HttpResponse {
     let counted = glance_at_counts(&state).await;
     let (migrations, error) = list_migrations(&state).await;
-    let gathered = Gathered { migrations, ..gather(&state, counted.as_deref(), &params) };
+    let snapshot = counted_snapshot(&state).await;
+    let gathered = gather(&state, counted.as_deref(), &params);
+    let gathered = Gathered { migrations, snapshot, ..gathered };
     let mut answer = HttpResponse::Ok();
     if let Some(error) = error {
         answer.insert_header((MIGRATIONS_ERROR, error));
     }
     answer.content_type("application/json").body(JsonBody::of(&perf_overview::overview(gathered)).0)
+}
+
+/// Counts what is in the RAM window, on a reader's thread where one is free.
+async fn counted_snapshot(state: &State) -> Arc<Snapshot> {
+    let snapshot = state.window.latest();
+    if !snapshot.has_figures() {
+        let uncounted = Arc::clone(&snapshot);
+        let count = state.ask(move |_| Ok(*uncounted.figures()));
+        // Otherwise it is counted here.
+        let _ = timeout(COUNT_MAX, count).await;
+    }
+    snapshot
 }
 
 /// Returns no migrations and why, if they cannot be read.
@@ -82,6 +102,7 @@ fn gather<'s>(state: &'s AppState, counted: Option<&'s Counted>, params: &Params
         is_broken_down: params.text("mem") == Some("1"),
         migrations: Vec::new(),
         window: &state.window,
+        snapshot: Arc::default(),
         maintenance: state.maintenance(),
     }
 }

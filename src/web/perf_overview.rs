@@ -16,11 +16,11 @@ use crate::db::stats::Counts;
 use crate::perf::requests::{RoutePerf, SlowRequest, one_decimal};
 use crate::perf::sqlite::SqlitePerf;
 use crate::perf::thresholds::MIB;
-use crate::store::{Floor, Window};
+use crate::store::{Floor, Snapshot, Window};
 
 /// Slow requests that are shown.
 const SLOW_SHOWN: usize = 20;
-const NO_STORE: &str =
+const BREAKDOWN_NOTE: &str =
     "the RAM window holds what lists are selected by; texts stay in SQLite and are not in memory";
 
 /// What the body is made of.
@@ -53,6 +53,8 @@ pub struct Gathered<'g> {
     pub migrations: Vec<MigrationView>,
     /// The RAM window.
     pub window: &'g Window,
+    /// What it shows; its figures have been counted off this thread where that takes long.
+    pub snapshot: Arc<Snapshot>,
     /// In order; `None` in a process that does not write.
     pub maintenance: Option<Arc<Vec<TaskStatus>>>,
 }
@@ -206,7 +208,7 @@ struct PerfRuntime {
     num_cpu: Option<usize>,
 }
 
-/// Always `null`: see the note beside it.
+/// What the window holds; `null` without one. See the note beside it.
 #[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct MemoryBreakdown {
@@ -237,6 +239,7 @@ pub fn overview(gathered: Gathered<'_>) -> Overview<'_> {
     let sqlite = gathered.counts.map(|counts| sqlite(&gathered.sqlite, counts));
     let shown = gathered.slow.len().saturating_sub(SLOW_SHOWN);
     let is_broken_down = gathered.is_broken_down;
+    let memory_breakdown = is_broken_down.then(|| breakdown(&gathered));
     Overview {
         uptime: gathered.uptime_s,
         total_requests: gathered.totals.0,
@@ -246,8 +249,8 @@ pub fn overview(gathered: Gathered<'_>) -> Overview<'_> {
         packet_store,
         sqlite,
         go_runtime: runtime(&gathered),
-        memory_breakdown: is_broken_down.then(MemoryBreakdown::default),
-        memory_breakdown_note: is_broken_down.then_some(NO_STORE),
+        memory_breakdown,
+        memory_breakdown_note: is_broken_down.then_some(BREAKDOWN_NOTE),
         endpoints: gathered.routes,
         async_migrations: gathered.migrations,
         maintenance: gathered.maintenance,
@@ -269,9 +272,9 @@ fn store(gathered: &Gathered<'_>) -> PerfStore {
     let hours = |duration: Option<std::time::Duration>| {
         duration.map_or(0.0, |duration| duration.as_secs_f64() / 3_600.0)
     };
-    let (snapshot, status) = (gathered.window.latest(), gathered.window.status());
+    let (snapshot, status) = (&gathered.snapshot, gathered.window.status());
     let (in_memory, bytes) = (snapshot.transmissions() as u64, snapshot.bytes());
-    let sizes = snapshot.index_sizes();
+    let sizes = snapshot.figures();
     PerfStore {
         total_loaded: in_memory,
         total_observations: snapshot.observations() as u64,
@@ -303,6 +306,31 @@ fn store(gathered: &Gathered<'_>) -> PerfStore {
         oldest_loaded: oldest_loaded(status.floor, gathered.counts),
         load_coverage_ratio: status.coverage,
         note: "answers are complete whatever is in memory: the rest comes from SQLite",
+    }
+}
+
+fn breakdown(gathered: &Gathered<'_>) -> MemoryBreakdown {
+    if !gathered.window.status().has_loader {
+        return MemoryBreakdown::default();
+    }
+    let (snapshot, figures) = (&gathered.snapshot, gathered.snapshot.figures());
+    let (all, observations) = (snapshot.transmissions() as u64, snapshot.observations() as u64);
+    let floods = figures.floods as u64;
+    let share = |part: u64, all: u64| if all == 0 { 0.0 } else { part as f64 / all as f64 };
+    let mib = |bytes: u64| Some((bytes as f64 / MIB * 100.0).round() / 100.0);
+    MemoryBreakdown {
+        total_tx: Some(all),
+        flood_tx: Some(floods),
+        flood_tx_share_pct: Some(one_decimal(share(floods, all) * 100.0)),
+        observations: Some(observations),
+        obs_per_tx: Some(one_decimal(share(observations, all))),
+        tx_raw_hex_mb: mib(0),
+        tx_decoded_json_mb: mib(0),
+        tx_path_json_mb: mib(0),
+        obs_path_json_mb: mib(0),
+        obs_strings_mb: mib(figures.text_bytes),
+        flood_tx_estimated_mb: mib(figures.flood_bytes),
+        total_tx_estimated_mb: mib(snapshot.bytes()),
     }
 }
 

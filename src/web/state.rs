@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::rt::time::sleep;
 use actix_web::web::Data;
 
 use super::addresses::Addresses;
@@ -42,6 +43,10 @@ const HEALTH_TTL: Duration = Duration::from_secs(1);
 
 /// How long the list of channels is good (contract §4.4).
 const CHANNELS_TTL: Duration = Duration::from_secs(60);
+
+/// Who waits for the RAM window looks so often, and so many times.
+const WINDOW_LOOK_EVERY: Duration = Duration::from_millis(5);
+const WINDOW_LOOKS_MAX: usize = 60;
 
 /// What this program is.
 #[derive(Clone, Copy, Debug)]
@@ -195,6 +200,19 @@ impl AppState {
     /// Returns the RAM window if lists may be answered from it.
     pub fn current_window(&self) -> Option<Arc<Snapshot>> {
         self.window.current().filter(|window| window.floor() != Floor::Nothing)
+    }
+
+    /// As [`Self::current_window`]; while commits are being taken in, waits a moment for it.
+    pub async fn window_soon(&self) -> Option<Arc<Snapshot>> {
+        let is_whole = |window: &Window| window.latest().floor() == Floor::Everything;
+        for _ in 0..WINDOW_LOOKS_MAX {
+            let window = self.current_window();
+            if window.is_some() || !is_whole(&self.window) {
+                return window;
+            }
+            sleep(WINDOW_LOOK_EVERY).await;
+        }
+        self.current_window()
     }
 
     /// Runs a query.

@@ -3,6 +3,7 @@
 
 mod faults;
 mod live;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,7 @@ use corescope::actors::lifeline::Lifelines;
 use corescope::actors::loader::{Hook, LoadSource, LoaderReaders};
 use corescope::config::Config;
 use corescope::store::Floor;
-use corescope::store::load::{Event, LoadRules};
+use corescope::store::load::{Event, Load, LoadRules};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::support::api::{Api, NOW_MS};
@@ -49,13 +50,22 @@ impl Loading {
         rules: LoadRules,
         over: impl FnOnce(Arc<dyn LoadSource>) -> Arc<dyn LoadSource>,
     ) -> Self {
+        Self::start_with(api, rules, |source, load| (over(source), load))
+    }
+
+    fn start_with(
+        api: &Api,
+        rules: LoadRules,
+        adapt: impl FnOnce(Arc<dyn LoadSource>, Load) -> (Arc<dyn LoadSource>, Load),
+    ) -> Self {
         let (lifelines, deaths) = Lifelines::new();
         let events = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&events);
         let hook: Hook = Arc::new(move |event: &Event| told.lock().unwrap().push(event.clone()));
         let parts = (&api.state.window, &api.clock, &lifelines);
         let loader = LoaderReaders::start_with(&path_of(api), rules, parts, |source, load| {
-            (over(source), load, Some(hook))
+            let (source, load) = adapt(source, load);
+            (source, load, Some(hook))
         });
         Self { loader: loader.unwrap(), events, deaths }
     }

@@ -36,7 +36,7 @@ fn config() -> Config {
     config
 }
 
-fn state(readers: &Readers) -> State {
+pub fn state(readers: &Readers) -> State {
     let state = Api::closed(config(), Clock::manual(NOW_MS));
     let readers = readers.clone();
     state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: None });
@@ -165,7 +165,7 @@ fn queries(path: &Path, floor_s: i64, pair_step: usize) -> Queries {
 }
 
 /// Asks each of the states the same.
-async fn ask_all(states: &[&State], query: &str) -> Vec<(StatusCode, Bytes)> {
+pub async fn ask_all(states: &[&State], query: &str) -> Vec<(StatusCode, Bytes)> {
     let mut answers = Vec::new();
     for state in states {
         let app = init_service(web::app((*state).clone())).await;
@@ -252,6 +252,25 @@ const ABSURD: &str = r##"
     (90007, 9004, 1, 5, NULL, 1779037101, x'22616263646566'),
     (90008, 9223372036854775807, 13, 5, '[]', 1779037101, NULL),
     (90009, 424242, 13, 5, '[]', 1779037101, NULL);
+  INSERT INTO transmissions (id, raw_hex, hash, first_seen, route_type, payload_type, decoded_json,
+    from_pubkey, channel_hash, last_seen) VALUES
+    (9101, '00', x'616263', '2026-05-17T17:00:01Z', 1, 4, NULL, NULL, NULL, 0),
+    (9102, '00', 'odd 2', x'32303236', 1, 4, NULL, x'ab', NULL, 0),
+    (9103, '00', CAST(x'ff6162' AS TEXT), CAST(x'32ff' AS TEXT), 'x', 5, x'7b7d', NULL, NULL, 0),
+    (9104, '00', 'odd 4', '2026-05-17T17:00:01Z', 2, 5.5, x'00', NULL, CAST(x'ff' AS TEXT), 'y'),
+    (9105, '00', 'odd 5', '2026-05-17T18:00:01Z', 1, 4, '{"pubKey":"ABCDEF"}', NULL, NULL, 0),
+    (9106, '00', 'odd 6', '2026-05-17T18:00:01Z', 1, 5, '{"channel":"' || char(10) || '"}', NULL,
+      NULL, 0),
+    (9107, '00', 'odd 7', '2026-05-17T17:00:01Z', 1, 4,
+      '{"pubKey":"ABCDEF","x":"' || hex(zeroblob(500000)) || '"}', NULL, NULL, 0);
+  INSERT INTO observations (id, transmission_id, observer_idx, snr, path_json, timestamp,
+    resolved_path) VALUES
+    (91001, 9101, 1, 'loud', '["A1"]', 1779037100, '["abcdef"]'),
+    (91002, 9105, 1, 1, '["A1"]', 'soon', '["abcdef"]'),
+    (91003, 9105, 'me', 1, x'5b5d', 1779037900, CAST(x'22ff22' AS TEXT)),
+    (91004, 9105, 13, 1, CAST(x'ff' AS TEXT), 1.5, NULL),
+    (91005, 9106, -9223372036854775808, 1, '[]', 1779037900, NULL),
+    (91006, 9107, 13, 1, '[]', 1779037900, NULL);
   INSERT INTO observations (transmission_id, observer_idx, direction, snr, rssi, path_json,
       timestamp, resolved_path)
     SELECT transmission_id, observer_idx, direction, 0.25, rssi, path_json, timestamp + 7,

@@ -1,7 +1,7 @@
 //! The texts of one channel.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::{CachedStatement, OptionalExtension};
 use serde::de::IgnoredAny;
@@ -10,8 +10,18 @@ use serde_json::Number;
 use super::{CHANNEL_OF_JSON, Decoded, indexed_by, is_filled, keep_heard_in};
 use crate::db::error::{DbError, Doing};
 use crate::db::packets::{blank_ids, json_list};
-use crate::db::reader::{Reader, real, stored_text};
+use crate::db::reader::{Reader, integer, real, stored_text};
 use crate::db::schema::DEDUP_INDEX;
+use crate::store::Snapshot;
+
+/// In smaller channels the receptions of every text are looked at.
+const LOOKED_AT_MAX: usize = 2_000;
+
+/// How many times the wanted texts a channel must have for a walk to be the shorter way.
+const WALK_FACTOR: usize = 20;
+
+/// A walk is given up after so many receptions.
+const WALK_STEPS_MAX: i64 = 20_000;
 
 /// A part of the texts of a channel.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,15 +72,18 @@ pub struct FirstHeard {
 /// # Errors
 /// Any failure of the database, and the deadline.
 pub fn messages(
-    reader: &Reader,
+    (reader, window): (&Reader, Option<&Snapshot>),
     channel: &str,
     regions: &[String],
     (limit, offset): (usize, usize),
 ) -> Result<Messages, DbError> {
-    let ids = ids_of(reader, channel, regions)?;
+    let mut ids = ids_of((reader, window), channel, regions)?;
     let total = ids.len();
     let mut loader = Loader::new(reader)?;
-    let mut ordered = Vec::with_capacity(total);
+    if let Some(newest) = newest_of(reader, &ids, limit.saturating_add(offset))? {
+        ids = newest;
+    }
+    let mut ordered = Vec::with_capacity(ids.len());
     for id in ids {
         ordered.push(Reverse((loader.latest_s(id)?, id)));
     }
@@ -83,7 +96,42 @@ pub fn messages(
     Ok(Messages { messages, total })
 }
 
-fn ids_of(reader: &Reader, channel: &str, regions: &[String]) -> Result<Vec<i64>, DbError> {
+/// Walks back from the newest reception until so many texts were come across: cheaper than to look
+/// at the receptions of every text of a large channel. `None` where it is not.
+fn newest_of(
+    reader: &Reader,
+    ids: &HashSet<i64>,
+    wanted: usize,
+) -> Result<Option<HashSet<i64>>, DbError> {
+    const ACTION: &str = "find the newest texts";
+    let is_long = ids.len() > LOOKED_AT_MAX.max(wanted.saturating_mul(WALK_FACTOR));
+    if !is_long || !reader.has_index("idx_observations_timestamp")? {
+        return Ok(None);
+    }
+    let sql = "SELECT transmission_id, timestamp FROM observations \
+               INDEXED BY idx_observations_timestamp WHERE typeof(timestamp) = 'integer' \
+               ORDER BY timestamp DESC LIMIT ?1";
+    let mut statement = reader.statement(sql)?;
+    let mut rows = statement.query([WALK_STEPS_MAX]).doing(ACTION)?;
+    let (mut found, mut last_s) = (HashSet::with_capacity(wanted), None);
+    while let Some(row) = rows.next().doing(ACTION)? {
+        let (id, at_s) = (integer(row, 0).doing(ACTION)?, integer(row, 1).doing(ACTION)?);
+        if found.len() >= wanted && at_s != last_s {
+            return Ok(Some(found));
+        }
+        let is_new = id.is_some_and(|id| ids.contains(&id) && found.insert(id));
+        if is_new && found.len() == wanted {
+            last_s = at_s;
+        }
+    }
+    Ok(None)
+}
+
+fn ids_of(
+    (reader, window): (&Reader, Option<&Snapshot>),
+    channel: &str,
+    regions: &[String],
+) -> Result<HashSet<i64>, DbError> {
     // The built-in channel had a lower-case name once.
     let old_name = if channel == "Public" { "public" } else { channel };
     let names = json_list(&[channel, old_name]);
@@ -105,7 +153,7 @@ fn ids_of(reader: &Reader, channel: &str, regions: &[String]) -> Result<Vec<i64>
         texts.remove(&id);
     }
     if !regions.is_empty() {
-        keep_heard_in(reader, &mut texts, regions)?;
+        keep_heard_in((reader, window), &mut texts, regions)?;
     }
     Ok(texts.into_keys().collect())
 }
@@ -148,7 +196,7 @@ impl<'r> Loader<'r> {
     fn latest_s(&mut self, id: i64) -> Result<i64, DbError> {
         const ACTION: &str = "order texts";
         self.reader.check_deadline(ACTION)?;
-        let latest_s = self.latest.query_row([id], |row| row.get::<_, Option<i64>>(0));
+        let latest_s = self.latest.query_row([id], |row| integer(row, 0));
         Ok(latest_s.doing(ACTION)?.unwrap_or(0))
     }
 

@@ -9,7 +9,8 @@ use crate::db::reader::{Reader, stored_text};
 use crate::mesh::{self, Packet};
 
 /// Adverts older than this say nothing (contract §4.1).
-const WINDOW_S: i64 = 7 * 86_400;
+const WINDOW_S: i64 = 7 * DAY_S;
+const DAY_S: i64 = 86_400;
 
 /// The latest so many adverts are looked at.
 const ADVERTS_MAX: i64 = 50_000;
@@ -29,21 +30,60 @@ pub struct HashSize {
 /// By public key, lower case.
 pub type HashSizes = HashMap<String, HashSize>;
 
-/// Reads the adverts of the 7 days before `now_s` (Unix seconds). Those sent to neighbours only
-/// have no path whose hashes could be long or short.
-///
-/// # Errors
-/// Any failure of the database, and the deadline.
-pub fn hash_sizes(reader: &Reader, now_s: i64) -> Result<HashSizes, DbError> {
-    let sql = "SELECT raw_hex FROM transmissions WHERE first_seen > ?1 AND +payload_type = 4 \
-               ORDER BY first_seen DESC LIMIT ?2";
-    let since = clock::iso_s(now_s - WINDOW_S);
-    let frames = reader.rows(sql, (since, ADVERTS_MAX), |row| stored_text(row, 0))?;
-    let mut sizes: HashMap<String, Vec<u8>> = HashMap::new();
-    for (key, size) in frames.iter().rev().filter_map(|frame| sender_and_size(frame.as_deref()?)) {
-        sizes.entry(key).or_default().push(size);
+/// The adverts of the 7 days before a time, read in steps from the newest to the oldest: a cold disk
+/// takes longer for all of them than a query may.
+#[derive(Debug)]
+pub struct AdvertSizes {
+    /// Newest first.
+    sizes: HashMap<String, Vec<u8>>,
+    left: i64,
+    until_s: i64,
+    /// No step has been read.
+    is_new: bool,
+    days_left: i64,
+}
+
+impl AdvertSizes {
+    /// Begins at `now_s`, Unix seconds.
+    pub fn before(now_s: i64) -> Self {
+        let days_left = WINDOW_S / DAY_S;
+        let (sizes, left) = (HashMap::new(), ADVERTS_MAX);
+        Self { sizes, left, until_s: now_s, is_new: true, days_left }
     }
-    Ok(sizes.into_iter().filter_map(|(key, sizes)| Some((key, hash_size(&sizes)?))).collect())
+
+    /// Reads the next day; `false` after the last. Adverts that are sent to neighbours only have no
+    /// path whose hashes could be long or short.
+    ///
+    /// # Errors
+    /// Any failure of the database, and the deadline.
+    pub fn read_day(&mut self, reader: &Reader) -> Result<bool, DbError> {
+        // Of what was first seen in a week three rows of four are no adverts, and rows are wide.
+        let sql = "SELECT raw_hex FROM transmissions WHERE id IN \
+                   (SELECT id FROM transmissions WHERE payload_type = 4 INTERSECT \
+                    SELECT id FROM transmissions WHERE first_seen > ?1 AND first_seen <= ?2) \
+                   ORDER BY first_seen DESC LIMIT ?3";
+        let from_s = self.until_s - DAY_S;
+        // What is dated later than now counts as of now.
+        let until = if self.is_new { "a".to_owned() } else { clock::iso_s(self.until_s) };
+        let params = (clock::iso_s(from_s), until, self.left);
+        let frames = reader.rows(sql, params, |row| stored_text(row, 0))?;
+        self.left -= i64::try_from(frames.len()).unwrap_or(i64::MAX);
+        for (key, size) in frames.iter().filter_map(|frame| sender_and_size(frame.as_deref()?)) {
+            self.sizes.entry(key).or_default().push(size);
+        }
+        (self.until_s, self.is_new) = (from_s, false);
+        self.days_left -= 1;
+        Ok(self.days_left > 0 && self.left > 0)
+    }
+
+    /// What they tell.
+    pub fn finish(self) -> HashSizes {
+        let told = self.sizes.into_iter().filter_map(|(key, mut sizes)| {
+            sizes.reverse();
+            Some((key, hash_size(&sizes)?))
+        });
+        told.collect()
+    }
 }
 
 fn sender_and_size(raw_hex: &str) -> Option<(String, u8)> {
@@ -68,7 +108,7 @@ fn hash_size(sizes: &[u8]) -> Option<HashSize> {
 /// Counts the flood adverts of a node in the 7 days before `now_s`, 50,000 at most.
 ///
 /// # Errors
-/// As [`hash_sizes`].
+/// As [`AdvertSizes::read_day`].
 pub fn count_flood_adverts(reader: &Reader, key: &str, now_s: i64) -> Result<i64, DbError> {
     let count = |whose: &str| {
         let sql = format!(

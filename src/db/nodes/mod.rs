@@ -15,12 +15,12 @@ mod page;
 mod region;
 mod relays;
 
-pub use adverts::{HashSize, HashSizes, count_flood_adverts, hash_sizes};
+pub use adverts::{AdvertSizes, HashSize, HashSizes, count_flood_adverts};
 pub use detail::{FoundNode, find, recent_adverts};
 pub use filter::{Hidden, NodeFilter, Sorting};
 pub use page::{NodePage, RoleTotals, count_roles, list, search};
 pub use region::keys_heard_in;
-pub use relays::{RelayFigures, Relays, relay_figures};
+pub use relays::{RelayFigures, RelayTally, Relays};
 
 use rusqlite::Row;
 

@@ -4,17 +4,22 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::WITHOUT_SENDER;
 use crate::db::error::DbError;
-use crate::db::packets::{heard_by, observers_in};
+use crate::db::packets::{heard_among, observers_in};
 use crate::db::reader::{Reader, stored_text};
 use crate::mesh::{self, Packet};
+use crate::store::Snapshot;
 
 /// Returns the keys (hex, lower case) of all nodes any of whose adverts was heard in one of these
 /// regions (upper case). Passes through indexes: the keys of all adverts stand in one, who heard
-/// them in another.
+/// them in another, or in the RAM window.
 ///
 /// # Errors
 /// Any failure of the database, and the deadline.
-pub fn keys_heard_in(reader: &Reader, regions: &[String]) -> Result<BTreeSet<String>, DbError> {
+pub fn keys_heard_in(
+    reader: &Reader,
+    window: Option<&Snapshot>,
+    regions: &[String],
+) -> Result<BTreeSet<String>, DbError> {
     let observers = observers_in(reader, regions)?;
     if observers.is_empty() {
         return Ok(BTreeSet::new());
@@ -22,7 +27,7 @@ pub fn keys_heard_in(reader: &Reader, regions: &[String]) -> Result<BTreeSet<Str
     let senders = senders_of_adverts(reader)?;
     let mut adverts: Vec<i64> = senders.keys().copied().collect();
     adverts.sort_unstable();
-    let heard = heard_by(reader, &observers, Some(&adverts))?;
+    let heard = heard_among(window, reader, &observers, &adverts)?;
     Ok(heard.into_iter().filter_map(|id| senders.get(&id).cloned()).collect())
 }
 

@@ -1,5 +1,6 @@
 //! Who passed packets on, as the stored resolved paths of a day tell.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use memchr::memchr_iter;
@@ -11,6 +12,11 @@ const HOUR_S: i64 = 3_600;
 
 /// Figures look back so far.
 const WINDOW_S: i64 = 24 * HOUR_S;
+
+/// Of one step: some thousand receptions.
+const STEP_S: i64 = 2 * HOUR_S;
+
+const ACTION: &str = "read who passed packets on";
 
 /// The latest so many receptions are looked at.
 const RECEPTIONS_MAX: i64 = 100_000;
@@ -38,33 +44,96 @@ pub struct RelayFigures {
 /// By public key, lower case.
 pub type Relays = HashMap<String, RelayFigures>;
 
-/// Reads the resolved paths of the receptions of the 24 hours before `now_s` (Unix seconds).
-///
-/// # Errors
-/// Any failure of the database, and the deadline.
-pub fn relay_figures(reader: &Reader, now_s: i64) -> Result<Relays, DbError> {
-    const ACTION: &str = "read who passed packets on";
-    let sql = "SELECT transmission_id, timestamp, resolved_path FROM observations \
-               WHERE timestamp > ?1 AND timestamp <= ?2 AND resolved_path IS NOT NULL \
-               ORDER BY timestamp DESC LIMIT ?3";
-    let mut statement = reader.statement(sql)?;
-    let window = (now_s - WINDOW_S, now_s, RECEPTIONS_MAX);
-    let mut rows = statement.query(window).doing(ACTION)?;
-    let (mut relays, mut counted) = (Relays::new(), HashSet::new());
-    let mut scopes = Scopes { reader, known: HashMap::new() };
-    while let Some(row) = rows.next().doing(ACTION)? {
-        let id: i64 = row.get(0).doing(ACTION)?;
-        let heard_s = integer(row, 1).doing(ACTION)?.unwrap_or(0);
-        let path = stored_text(row, 2).doing(ACTION)?.unwrap_or_default();
-        for key in keys_of(&path) {
-            if !counted.insert((id, key.to_owned())) {
-                continue;
-            }
-            let scope = scopes.of(id)?;
-            relays.entry(key.to_owned()).or_default().add(heard_s, now_s, scope);
+/// The receptions of the 24 hours before a time, read in steps from the newest to the oldest.
+#[derive(Debug)]
+pub struct RelayTally {
+    now_s: i64,
+    until_s: i64,
+    left: i64,
+    numbers: HashMap<String, u32>,
+    figures: Vec<RelayFigures>,
+    /// Transmission and number of a key.
+    counted: HashSet<(i64, u32)>,
+    scopes: HashMap<i64, Option<String>>,
+}
+
+impl RelayTally {
+    /// Begins at `now_s`, Unix seconds.
+    pub fn before(now_s: i64) -> Self {
+        Self {
+            now_s,
+            until_s: now_s,
+            left: RECEPTIONS_MAX,
+            numbers: HashMap::new(),
+            figures: Vec::new(),
+            counted: HashSet::new(),
+            scopes: HashMap::new(),
         }
     }
-    Ok(relays)
+
+    /// Reads the next hours; `false` after the last.
+    ///
+    /// # Errors
+    /// Any failure of the database, and the deadline.
+    pub fn read_hours(&mut self, reader: &Reader) -> Result<bool, DbError> {
+        let sql = "SELECT transmission_id, timestamp, resolved_path FROM observations \
+                   WHERE timestamp > ?1 AND timestamp <= ?2 AND resolved_path IS NOT NULL \
+                   ORDER BY timestamp DESC LIMIT ?3";
+        let from_s = (self.until_s - STEP_S).max(self.now_s - WINDOW_S);
+        let mut statement = reader.statement(sql)?;
+        let mut rows = statement.query((from_s, self.until_s, self.left)).doing(ACTION)?;
+        while let Some(row) = rows.next().doing(ACTION)? {
+            self.left -= 1;
+            let Some(id) = integer(row, 0).doing(ACTION)? else { continue };
+            let heard_s = integer(row, 1).doing(ACTION)?.unwrap_or(0);
+            let path = stored_text(row, 2).doing(ACTION)?.unwrap_or_default();
+            for key in keys_of(&path) {
+                self.count(reader, key, (id, heard_s))?;
+            }
+        }
+        self.until_s = from_s;
+        Ok(from_s > self.now_s - WINDOW_S && self.left > 0)
+    }
+
+    fn count(
+        &mut self,
+        reader: &Reader,
+        key: &str,
+        (id, heard_s): (i64, i64),
+    ) -> Result<(), DbError> {
+        let number = self.numbers.get(key).copied().unwrap_or_else(|| {
+            let number = self.figures.len() as u32;
+            self.figures.push(RelayFigures::default());
+            self.numbers.insert(key.to_owned(), number);
+            number
+        });
+        if self.counted.insert((id, number)) {
+            let scope = scope_of(reader, &mut self.scopes, id)?;
+            self.figures[number as usize].add(heard_s, self.now_s, scope);
+        }
+        Ok(())
+    }
+
+    /// What they tell.
+    pub fn finish(mut self) -> Relays {
+        let of = |(key, number): (String, u32)| {
+            (key, std::mem::take(&mut self.figures[number as usize]))
+        };
+        self.numbers.into_iter().map(of).collect()
+    }
+}
+
+/// Each is read once.
+fn scope_of<'s>(
+    reader: &Reader,
+    known: &'s mut HashMap<i64, Option<String>>,
+    id: i64,
+) -> Result<Option<&'s str>, DbError> {
+    if let Entry::Vacant(place) = known.entry(id) {
+        let sql = "SELECT scope_name FROM transmissions WHERE id = ?1";
+        place.insert(reader.first(sql, [id], |row| stored_text(row, 0))?.flatten());
+    }
+    Ok(known.get(&id).and_then(Option::as_deref))
 }
 
 impl RelayFigures {
@@ -79,23 +148,6 @@ impl RelayFigures {
             }
             Some(_) => {}
         }
-    }
-}
-
-/// Scopes of packets, each read once.
-struct Scopes<'r> {
-    reader: &'r Reader,
-    known: HashMap<i64, Option<String>>,
-}
-
-impl Scopes<'_> {
-    fn of(&mut self, id: i64) -> Result<Option<&str>, DbError> {
-        if !self.known.contains_key(&id) {
-            let sql = "SELECT scope_name FROM transmissions WHERE id = ?1";
-            let scope = self.reader.first(sql, [id], |row| stored_text(row, 0))?.flatten();
-            self.known.insert(id, scope);
-        }
-        Ok(self.known.get(&id).and_then(Option::as_deref))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::matching::json_list;
 use crate::db::error::DbError;
-use crate::db::reader::Reader;
+use crate::db::reader::{Reader, stored_text};
 use crate::store::WantedChannel;
 
 const JSON: &str = "CASE WHEN json_valid(decoded_json) THEN decoded_json END";
@@ -73,7 +73,7 @@ fn names_with_hash(reader: &Reader, hash_hex: &str) -> Result<Vec<String>, DbErr
     let hash_of = format!("SELECT {JSON} ->> '$.channelHashHex' {texts} = ?1 LIMIT 1");
     let mut matching = Vec::new();
     for name in names_of_channels(reader, &texts, !by.is_empty())? {
-        let hash: Option<Option<String>> = reader.first(&hash_of, [&name], |row| row.get(0))?;
+        let hash = reader.first(&hash_of, [&name], |row| stored_text(row, 0))?;
         if hash.flatten().as_deref() == Some(hash_hex) {
             matching.push(name);
         }
@@ -97,5 +97,5 @@ fn names_of_channels(
         false => format!("SELECT DISTINCT channel_hash AS name {texts} > ''"),
     };
     let sql = format!("SELECT name FROM ({all}) WHERE name NOT LIKE 'enc\\_%' ESCAPE '\\'");
-    reader.rows(&sql, [], |row| row.get(0))
+    Ok(reader.rows(&sql, [], |row| stored_text(row, 0))?.into_iter().flatten().collect())
 }

@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rusqlite::params_from_iter;
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 
 use super::filter::{Filter, Span};
 use super::matching::{blank_ids, matching_ids, span_sql};
@@ -17,7 +17,7 @@ use super::page::{Page, Slice};
 use super::rows::Transmission;
 use crate::clock;
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::Reader;
+use crate::db::reader::{Reader, stored_text};
 
 /// Below this many transmissions all are looked at: less work than a walk that skips most rows.
 const LOOKED_AT_MAX: usize = 2_000;
@@ -113,9 +113,12 @@ fn newest_of(
     matches: &Matches,
     wanted: usize,
 ) -> Result<Option<Vec<i64>>, DbError> {
+    // Values of another type come before all times, and are none.
     const BY_OBSERVATION: &str = "SELECT transmission_id, timestamp FROM observations \
-         INDEXED BY idx_observations_timestamp ORDER BY timestamp DESC";
-    const BY_FIRST_SEEN: &str = "SELECT id, first_seen FROM transmissions ORDER BY first_seen DESC";
+         INDEXED BY idx_observations_timestamp WHERE typeof(timestamp) = 'integer' \
+         AND transmission_id IS NOT NULL ORDER BY timestamp DESC";
+    const BY_FIRST_SEEN: &str = "SELECT id, first_seen FROM transmissions \
+         WHERE typeof(first_seen) = 'text' ORDER BY first_seen DESC";
     let Some(mut newest) = walk(reader, BY_OBSERVATION, matches, wanted)? else { return Ok(None) };
     let Some(first_seen) = walk(reader, BY_FIRST_SEEN, matches, wanted)? else { return Ok(None) };
     newest.extend(first_seen);
@@ -151,17 +154,33 @@ fn walk(
 }
 
 /// Pairs each of `ids` (all within `span`) with its latest reception.
-fn with_latest(reader: &Reader, ids: Vec<i64>, span: &Span) -> Result<Vec<(String, i64)>, DbError> {
+pub(super) fn with_latest(
+    reader: &Reader,
+    ids: Vec<i64>,
+    span: &Span,
+) -> Result<Vec<(String, i64)>, DbError> {
     let mut first_seen = first_seen_of(reader, &ids, span)?;
     let mut newest =
         reader.statement("SELECT max(timestamp) FROM observations WHERE transmission_id = ?1")?;
     let mut latest = Vec::with_capacity(ids.len());
     for id in ids {
-        let newest_s = newest.query_row([id], |row| row.get(0)).doing("order packets")?;
+        let newest_s = newest.query_row([id], |row| match row.get_ref(0)? {
+            ValueRef::Integer(time_s) => Ok(Some(time_s)),
+            ValueRef::Null => Ok(None),
+            _ => newest_among_odd(reader, id),
+        });
+        let newest_s = newest_s.doing("order packets")?;
         let first_seen = first_seen.remove(&id).unwrap_or_default();
         latest.push((later(first_seen, newest_s), id));
     }
     Ok(latest)
+}
+
+/// Of receptions some of whose times are none: those count as 0, as in the rows that are shown.
+fn newest_among_odd(reader: &Reader, id: i64) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT max(CASE WHEN typeof(timestamp) = 'integer' THEN timestamp ELSE 0 END) \
+               FROM observations WHERE transmission_id = ?1";
+    reader.connection().query_row(sql, [id], |row| row.get(0))
 }
 
 /// Of many, the times are taken from one pass through their index: rows are wide.
@@ -174,7 +193,8 @@ fn first_seen_of(
     if ids.len() <= LOOKED_UP_MAX {
         let mut row = reader.statement("SELECT first_seen FROM transmissions WHERE id = ?1")?;
         for &id in ids {
-            times.insert(id, row.query_row([id], |row| row.get(0)).doing("order packets")?);
+            let time = row.query_row([id], |row| stored_text(row, 0)).doing("order packets")?;
+            times.insert(id, time.unwrap_or_default());
         }
         return Ok(times);
     }
@@ -186,7 +206,8 @@ fn first_seen_of(
     while let Some(row) = rows.next().doing("order packets")? {
         let id = row.get(0).doing("order packets")?;
         if wanted.contains(&id) {
-            times.insert(id, row.get(1).doing("order packets")?);
+            let time = stored_text(row, 1).doing("order packets")?;
+            times.insert(id, time.unwrap_or_default());
         }
     }
     Ok(times)

@@ -7,7 +7,7 @@ use rusqlite::types::ValueRef;
 
 use super::matching::json_list;
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::Reader;
+use crate::db::reader::{Reader, stored_text};
 
 /// The migration after which the JSON of adverts is not looked at any more.
 pub(super) const SENDERS_FILLED_IN: &str = "backfill_from_pubkey_v1";
@@ -106,13 +106,13 @@ pub(super) fn sent_by_sql(reader: &Reader) -> Result<&'static str, DbError> {
 pub fn resolve_node(reader: &Reader, key_or_name: &str) -> Result<String, DbError> {
     let key = key_or_name.to_lowercase();
     let by_key = "SELECT public_key FROM nodes WHERE public_key IN (?1, ?2)";
-    let found: Option<String> = reader.first(by_key, [&key, key_or_name], |row| row.get(0))?;
+    let found = reader.first(by_key, [&key, key_or_name], |row| stored_text(row, 0))?;
     if found.is_some() {
         return Ok(key);
     }
     let by_name = "SELECT public_key FROM nodes WHERE name = ?1 \
                    ORDER BY last_seen DESC, public_key LIMIT 1";
-    let found: Option<String> = reader.first(by_name, [key_or_name], |row| row.get(0))?;
+    let found = reader.first(by_name, [key_or_name], |row| stored_text(row, 0))?.flatten();
     Ok(found.map_or(key, |found| found.to_lowercase()))
 }
 

@@ -23,7 +23,23 @@ const LOOKED_UP_UNINDEXED_MAX: usize = 5_000;
 
 /// Returns the ids of all transmissions that match, each once, ascending.
 pub(super) fn matching_ids(reader: &Reader, filter: &Filter) -> Result<Vec<i64>, DbError> {
-    let mut candidates = Candidates { reader, ids: None };
+    ids_of(Candidates { reader, ids: None }, filter)
+}
+
+/// As [`matching_ids`], of these few alone, which must exist.
+pub(super) fn matching_among(
+    reader: &Reader,
+    filter: &Filter,
+    ids: Vec<i64>,
+) -> Result<Vec<i64>, DbError> {
+    if ids.is_empty() {
+        return Ok(ids);
+    }
+    ids_of(Candidates { reader, ids: Some(ids) }, filter)
+}
+
+fn ids_of(mut candidates: Candidates<'_>, filter: &Filter) -> Result<Vec<i64>, DbError> {
+    let reader = candidates.reader;
     candidates.keep_narrow_sets(filter)?;
     candidates.keep_columns(filter)?;
     candidates.keep_heard_by(filter)?;
@@ -65,8 +81,11 @@ impl Candidates<'_> {
     /// Conditions for which an index yields few rows, or the narrow rows of an index.
     fn keep_narrow_sets(&mut self, filter: &Filter) -> Result<(), DbError> {
         if !filter.span.is_everything() {
-            let (condition, ends) = span_sql(&filter.span);
-            let sql = format!("SELECT id FROM transmissions WHERE {condition}");
+            let (condition, mut ends) = span_sql(&filter.span);
+            let few = self.few(LOOKED_UP_MAX);
+            let among = few.as_ref().map_or("", |_| " AND id IN (SELECT value FROM json_each(?))");
+            ends.extend(few.as_deref());
+            let sql = format!("SELECT id FROM transmissions WHERE {condition}{among}");
             self.keep_found(&sql, params_from_iter(ends))?;
         }
         if let Some(hash) = &filter.hash {

@@ -25,13 +25,14 @@ mod window;
 pub use detail::{Found, find, observations_of};
 pub use filter::{Filter, Span};
 pub use grouped::list_grouped;
+pub(in crate::db) use heard::observers_in;
 pub use heard::resolve_node;
-pub(in crate::db) use heard::{heard_by, observers_in};
 pub(in crate::db) use matching::{blank_ids, json_list};
 pub use outline::{ids_after, look, outline};
 pub use page::{Page, Slice, list, list_of_nodes, times_since};
 pub use records::records;
 pub use rows::{Depth, Observation, ObserverName, Transmission};
+pub(in crate::db) use window::heard_among;
 pub use window::{OfNodes, list_grouped_in, list_in, list_of_nodes_in};
 
 use super::error::DbError;
@@ -46,11 +47,11 @@ pub fn public_keys_within(
     let sql = "SELECT public_key, lat, lon FROM nodes WHERE lat IS NOT NULL AND lon IS NOT NULL";
     let places = reader.rows(sql, [], |row| {
         let place = super::reader::real(row, 1)?.zip(super::reader::real(row, 2)?);
-        Ok((row.get::<_, String>(0)?, place))
+        Ok((super::reader::stored_text(row, 0)?, place))
     })?;
     let inside = places
         .into_iter()
         .filter(|(_, place)| place.is_some_and(|(lat, lon)| is_inside(lat, lon)))
-        .map(|(key, _)| key.to_lowercase());
+        .filter_map(|(key, _)| key.map(|key| key.to_lowercase()));
     Ok(inside.collect())
 }

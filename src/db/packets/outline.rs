@@ -5,7 +5,7 @@ use rusqlite::Row;
 
 use super::records::records;
 use crate::db::error::DbError;
-use crate::db::reader::Reader;
+use crate::db::reader::{Reader, integer};
 use crate::store::load::{Known, Looked, OutlineMark, OutlinePart, OutlineRow};
 use crate::store::{ABSURD_S, first_seen_s};
 
@@ -75,7 +75,7 @@ fn newest(reader: &Reader, after: Option<i64>) -> Result<OutlinePart, DbError> {
     let rows_max = i64::try_from(limit).unwrap_or(i64::MAX);
     let read = |row: &Row<'_>| {
         let count = row.get::<_, i64>(2)?;
-        Ok(row.get::<_, Option<i64>>(0)?.map(|id| OutlineRow {
+        Ok(integer(row, 0)?.map(|id| OutlineRow {
             id,
             heard_s: row.get::<_, Option<i64>>(1).ok().flatten().unwrap_or(i64::MIN).min(ABSURD_S),
             observations: u32::try_from(count).unwrap_or(u32::MAX),
@@ -144,7 +144,7 @@ pub fn look(
         reader.rows(sql, [known.transmission, limit], |row| row.get(0))?;
     let sql = "SELECT id, transmission_id FROM observations WHERE id > ?1 ORDER BY id LIMIT ?2";
     let observations: Vec<(i64, Option<i64>)> =
-        reader.rows(sql, [known.observation, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        reader.rows(sql, [known.observation, limit], |row| Ok((row.get(0)?, integer(row, 1)?)))?;
     let has_more = transmissions.len() == NEW_MAX || observations.len() == NEW_MAX;
     let transmission = transmissions.last().copied().unwrap_or(known.transmission);
     let observation = observations.last().map_or(known.observation, |(id, _)| *id);

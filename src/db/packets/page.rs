@@ -5,7 +5,7 @@ use super::heard;
 use super::matching::{blank_ids, matching_ids};
 use super::rows::{Depth, Loader, Transmission};
 use crate::db::error::DbError;
-use crate::db::reader::Reader;
+use crate::db::reader::{Reader, stored_text};
 use crate::store::Snapshot;
 
 /// Deeper pages than this are cut from the list of all ids: stepping over rows reads them.
@@ -122,7 +122,8 @@ pub fn times_since(reader: &Reader, since: &str, rows_max: usize) -> Result<Vec<
                AND id NOT IN (SELECT id FROM transmissions WHERE hash = '') \
                ORDER BY first_seen LIMIT ?2";
     let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
-    reader.rows(sql, (since, rows_max), |row| row.get(0))
+    let times = reader.rows(sql, (since, rows_max), |row| stored_text(row, 0))?;
+    Ok(times.into_iter().flatten().collect())
 }
 
 /// Without a filter nothing but the page is visited; the total is counted in an index.

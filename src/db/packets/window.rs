@@ -6,12 +6,15 @@
 
 use super::channel;
 use super::filter::{Filter, Span};
+use super::grouped::with_latest;
 use super::heard;
-use super::matching::span_sql;
+use super::matching::{json_list, matching_among, span_sql};
 use super::page::{Page, Slice, page_of};
 use crate::db::error::DbError;
 use crate::db::reader::Reader;
 use crate::store::{Covers, Snapshot, Wanted};
+
+use std::collections::HashSet;
 
 use rusqlite::params_from_iter;
 
@@ -26,7 +29,17 @@ pub fn list_in(
     slice: Slice,
 ) -> Result<Option<Page>, DbError> {
     let Some(wanted) = resolve(window, reader, filter)? else { return Ok(None) };
-    Ok(Some(page_of(window.matching(&wanted), slice)))
+    let odd = matching_among(reader, filter, window.odd_ids())?;
+    Ok(Some(page_of(with_odd(window.matching(&wanted), odd), slice)))
+}
+
+/// What the window cannot hold stands in its place among the others.
+fn with_odd(mut ids: Vec<i64>, odd: Vec<i64>) -> Vec<i64> {
+    if !odd.is_empty() {
+        ids.extend(odd);
+        ids.sort_unstable();
+    }
+    ids
 }
 
 /// As [`super::list_grouped`]; `None` where the window may lack something.
@@ -40,8 +53,30 @@ pub fn list_grouped_in(
     slice: Slice,
 ) -> Result<Option<Page>, DbError> {
     let Some(wanted) = resolve(window, reader, filter)? else { return Ok(None) };
-    let (ids, total) = window.newest(&wanted, slice.offset, slice.limit);
+    let odd = matching_among(reader, filter, window.odd_ids())?;
+    let odd = with_latest(reader, odd, &Span::default())?;
+    let (ids, total) = window.newest(&wanted, &odd, (slice.offset, slice.limit));
     Ok(Some(Page { ids, total }))
+}
+
+/// Returns which of `ids` any of `observers` (row ids) heard: from the window where it has
+/// everything.
+pub(in crate::db) fn heard_among(
+    window: Option<&Snapshot>,
+    reader: &Reader,
+    observers: &[i64],
+    ids: &[i64],
+) -> Result<HashSet<i64>, DbError> {
+    let whole = window.filter(|window| window.covers(None) == Covers::Everything);
+    let Some(window) = whole else {
+        return Ok(heard::heard_by(reader, observers, Some(ids))?.into_iter().collect());
+    };
+    let mut set = observers.to_vec();
+    set.sort_unstable();
+    let wanted = Wanted { heard_by: vec![set], ..Wanted::default() };
+    let mut heard: HashSet<i64> = window.matching(&wanted).into_iter().collect();
+    heard.extend(heard::heard_by(reader, observers, Some(&window.odd_ids()))?);
+    Ok(heard)
 }
 
 /// What [`super::list_of_nodes`] is asked.
@@ -72,7 +107,9 @@ pub fn list_of_nodes_in(
     if !want_nodes(&mut wanted, reader, &keys)? {
         return Ok(None);
     }
-    Ok(Some(page_of(window.matching(&wanted), slice)))
+    let odd = matching_among(reader, &filter, window.odd_ids())?;
+    let odd = heard::keep_of_nodes(reader, odd, &keys)?;
+    Ok(Some(page_of(with_odd(window.matching(&wanted), odd), slice)))
 }
 
 /// Looks up what the filter names; `None` where the window may lack something.
@@ -134,8 +171,13 @@ fn covers(
         Covers::Everything => Ok(true),
         Covers::Nothing => Ok(false),
         Covers::Likely => {
-            let (condition, ends) = span_sql(&filter.span);
-            let sql = format!("SELECT count(*) FROM transmissions WHERE {condition}");
+            let (condition, mut ends) = span_sql(&filter.span);
+            let odd = json_list(&window.odd_ids());
+            ends.push(&odd);
+            let sql = format!(
+                "SELECT count(*) FROM transmissions WHERE {condition} \
+                 AND id NOT IN (SELECT value FROM json_each(?))"
+            );
             let rows = reader.number(&sql, params_from_iter(ends))?;
             Ok(usize::try_from(rows) == Ok(window.count_within(wanted)))
         }

@@ -32,8 +32,8 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn touch(&mut self, touches: Touches) {
-        self.pending.extend(touches.ids);
+    pub(super) fn touch(&mut self, touches: Touches, is_wanted: impl Fn(i64) -> bool) {
+        self.pending.extend(touches.ids.into_iter().filter(|id| is_wanted(*id)));
         self.ended = touches.ended;
     }
 

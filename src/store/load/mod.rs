@@ -77,6 +77,8 @@ pub struct Load {
     published_at: Option<Duration>,
     evicted_at: Duration,
     is_changed: bool,
+    forgets_floor: bool,
+    has_looked: bool,
 }
 
 #[derive(Debug, Default)]
@@ -114,7 +116,16 @@ impl Load {
             published_at: None,
             evicted_at: Duration::ZERO,
             is_changed: true,
+            forgets_floor: false,
+            has_looked: false,
         }
+    }
+
+    /// Makes it forget its floor before the second phase: nothing leads there, and what the process
+    /// does then is tested by it (003-07).
+    #[must_use]
+    pub fn forgetting_its_floor(self) -> Self {
+        Self { forgets_floor: true, ..self }
     }
 
     /// How it stands.
@@ -132,7 +143,10 @@ impl Load {
         if touches.is_all {
             self.reload("rows were rewritten", now);
         }
-        self.live.touch(touches);
+        // What is not held yet is read later than it was written.
+        let is_loading = self.phase != Phase::Settled;
+        let store = &self.store;
+        self.live.touch(touches, |id| !is_loading || store.contains(id));
     }
 
     /// Says what to read now; `now` is monotonic, `now_s` Unix seconds.
@@ -141,7 +155,12 @@ impl Load {
     /// See [`NoFloor`]: the process has to end.
     pub fn next(&mut self, now: Duration, now_s: i64) -> Result<Need, NoFloor> {
         self.evict_old(now, now_s);
-        if let Some(look) = self.live.next(now) {
+        // Whoever writes all the time leaves every second turn to the load.
+        let is_turn_of_load = std::mem::take(&mut self.has_looked)
+            && self.phase != Phase::Settled
+            && now >= self.wait_until;
+        if !is_turn_of_load && let Some(look) = self.live.next(now) {
+            self.has_looked = true;
             return Ok(look);
         }
         if now >= self.wait_until {
@@ -242,6 +261,9 @@ impl Load {
     /// The precondition of 003-07 is looked at here, whatever led here.
     fn begin_background(&mut self) -> Result<(), NoFloor> {
         let held = self.store.len() as u64;
+        if self.forgets_floor {
+            self.store.set_floor(Floor::Nothing);
+        }
         if held > 0 && self.store.floor() == Floor::Nothing {
             return Err(NoFloor(held));
         }

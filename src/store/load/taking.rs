@@ -23,16 +23,15 @@ impl Load {
     fn take_records(&mut self, ids: &[i64], records: Vec<Record>) {
         self.tries = 0;
         let is_check = self.phase == Phase::Check;
-        let mut room = self.room();
+        // Some room is left for what arrives.
+        let bytes_max = self.rules.bytes_max - self.rules.bytes_max / 20;
         let mut cut_off_s = None;
         for record in records {
-            let bytes = bytes_at_most(&record);
-            if bytes > room {
+            if self.store.bytes_with(&record) > bytes_max {
                 self.is_full = true;
                 cut_off_s = cut_off_s.max(Some(record.recency_s()));
                 break;
             }
-            room -= bytes;
             self.status.merged += 1;
             self.store.put(record);
         }
@@ -49,11 +48,6 @@ impl Load {
         if self.phase == Phase::Background {
             self.status.progress = self.outline.percent().min(99);
         }
-    }
-
-    /// The bytes that may still be put in while loading: some are left for what arrives.
-    fn room(&self) -> u64 {
-        (self.rules.bytes_max - self.rules.bytes_max / 20).saturating_sub(self.store.bytes())
     }
 
     /// The cap holds whatever was estimated.
@@ -131,20 +125,18 @@ impl Load {
             self.is_changed |= self.store.remove(record.id);
             return;
         }
-        if self.store.bytes().saturating_add(bytes_at_most(&record)) > self.rules.bytes_max {
+        let bytes_max = self.rules.bytes_max;
+        if self.store.bytes_with(&record) > bytes_max {
             self.shrink();
         }
-        if bytes_at_most(&record) > self.rules.bytes_max {
-            // It alone would break the cap: nothing is claimed of its time any more.
+        if self.store.bytes_with(&record) > bytes_max {
+            // It would break the cap: nothing is claimed of its time and before any more.
+            self.store.remove(record.id);
             self.store.set_floor(Floor::Since(record.recency_s().saturating_add(1)));
+            (self.is_full, self.is_changed) = (true, true);
             return;
         }
         self.store.put(record);
         self.is_changed = true;
     }
-}
-
-/// More than a record can take in the window.
-fn bytes_at_most(record: &Record) -> u64 {
-    (1_000 + record.hash.len() + record.first_seen.len() + 160 * record.seen.len()) as u64
 }

@@ -448,6 +448,22 @@ fn nothing_that_is_written_during_a_load_is_lost_doubled_or_old() {
     }
 }
 
+/// A migration commits again and again, faster than a look is done.
+#[test]
+fn who_writes_all_the_time_does_not_keep_the_load_from_its_end() {
+    let mut world = World::of(240, 24, 0);
+    for ended in 1..400 {
+        let ids = (0..2_000).collect();
+        world.version += 1;
+        world.load.touch(Touches { ids, is_all: false, ended }, world.now);
+        world.run(1);
+        if world.events.contains(&Event::Settled) {
+            return assert_eq!(world.load.status().coverage, 1.0);
+        }
+    }
+    panic!("it does not end: {:?}", world.load.status());
+}
+
 #[test]
 fn rows_that_another_program_deletes_lead_to_a_fresh_load() {
     let mut world = World::of(24, 0, 0);

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::{Loading, PATIENCE, path_of, rules, wait_until};
+use super::{Loading, PATIENCE, count, hours, path_of, rules, spread, wait_until};
 use crate::support::api::Api;
 use crate::support::process::{Process, wait_for};
 
@@ -179,6 +179,54 @@ async fn a_file_that_is_cut_short_is_a_failed_load_and_not_the_end_of_the_proces
     })
     .await;
     assert!(loading.deaths.try_recv().is_err(), "it lives");
+    loading.loader.stop(PATIENCE).await;
+}
+
+/// 003-07: loud, in order (the lifeline's end is the process's), and nothing is shown any more.
+#[actix_web::test]
+async fn rows_without_a_floor_are_the_loaders_death_and_not_an_answer() {
+    let Some(mut api) = Api::over_fixture() else { return };
+    api.migrate();
+    spread(&api);
+    let mut loading = Loading::start_with(&api, rules(24, 0), |source, load| {
+        (source, load.forgetting_its_floor())
+    });
+    assert_eq!(loading.deaths.recv().await, Some("loader"));
+    assert!(loading.events().iter().any(|event| matches!(event, Event::HotLoaded { .. })));
+    assert!(!loading.events().contains(&Event::BackgroundBegan));
+    assert!(api.state.window.current().is_none());
+    let list = api.json("/api/packets?limit=1").await;
+    assert_eq!(list["total"].as_i64(), Some(count(&api, "transmissions")), "SQLite answers");
+    loading.loader.stop(PATIENCE).await;
+}
+
+/// As many observers as nobody has.
+#[actix_web::test]
+async fn twenty_thousand_observers_are_loaded_and_asked_for() {
+    let Some(mut api) = Api::over_fixture() else { return };
+    api.migrate();
+    api.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+           INSERT INTO observers (id, name, iata, last_seen)
+             SELECT printf('OBSERVER%06d', i), 'observer ' || i, 'XYZ', '2026-05-17T17:00:00Z'
+             FROM n;
+         INSERT INTO observations (transmission_id, observer_idx, path_json, timestamp)
+           SELECT (SELECT max(id) FROM transmissions) - o.rowid % 7, o.rowid, '[]', 1779037100
+           FROM observers o WHERE o.iata = 'XYZ';",
+    );
+    let bytes_max = 2 << 20;
+    let loading = Loading::start(&api, LoadRules::new(hours(1), None, bytes_max, 40));
+    loading.settled().await;
+    wait_until(|| api.state.window.current().is_some()).await;
+    let shown = api.state.window.latest();
+    assert!(shown.figures().observers >= 20_000, "{:?}", shown.figures());
+    assert!(shown.bytes() <= bytes_max && shown.floor() == Floor::Everything);
+    let heard = api.json("/api/packets?region=XYZ&groupByHash=true&limit=7").await;
+    assert_eq!(heard["total"], 7);
+    assert_eq!(api.json("/api/packets?observer=OBSERVER000007").await["total"], 1);
+    assert!(api.state.window.queries() >= 2, "from memory");
+    let observers = api.json("/api/observers").await;
+    assert!(observers["observers"].as_array().unwrap().len() >= 20_000);
     loading.loader.stop(PATIENCE).await;
 }
 
