@@ -269,7 +269,7 @@ impl Conductor {
         match reply.state {
             BatchState::Done => {
                 let why = format!("{} rows done", reply.rows_done);
-                tracing::info!(migration = reply.name, rows = reply.rows_done, "migration done");
+                self.tell_done(index, reply);
                 self.shift(index, State::Succeeded, &why, RUNNER);
                 return self.rest(reply.hold, &knobs);
             }
@@ -291,13 +291,23 @@ impl Conductor {
         self.rest(reply.hold, &knobs)
     }
 
+    /// A job is done many times a day.
+    fn tell_done(&self, index: usize, reply: &BatchReply) {
+        match &self.runs[index].job {
+            None => {
+                tracing::info!(migration = reply.name, rows = reply.rows_done, "migration done");
+            }
+            Some(_) => tracing::debug!(job = reply.name, rows = reply.rows_done, "job done"),
+        }
+    }
+
     /// Ends a run that gets nowhere, and tells when all that is left is to look once more.
     fn judge(&mut self, index: usize, reply: &BatchReply, phase: Phase) {
         let now = self.clock.monotonic();
         let run = &mut self.runs[index];
         let is_walking = reply.state == BatchState::More && phase == run.next;
         let stalled = if is_walking && phase == Phase::Walk {
-            run.stall.note(reply.cursor, reply.rows_changed, now).err()
+            run.stall.note(run.place(reply), reply.rows_changed, now).err()
         } else {
             None
         };

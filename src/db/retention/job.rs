@@ -7,16 +7,17 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::packets::PacketRule;
-use super::rows::{CLIENT_OBSERVERS, CLIENT_RECEPTIONS, METRICS, NEIGHBOR_EDGES};
-use super::{Cutoff, nodes, observers, optimize, packets, rows, vacuum};
+use super::hold::Hold;
+use super::rows::{
+    CLIENT_OBSERVERS, CLIENT_RECEPTIONS, DROPPED_PACKETS, METRICS, NEIGHBOR_EDGES,
+};
+use super::{Cutoff, heard, nodes, observers, optimize, packets, rows, vacuum};
 use crate::clock::Clock;
 use crate::config::RetentionConfig;
 use crate::db::error::DbError;
 use crate::db::migrations::{Job, JobStep, JobSteps, JobWindow};
 use crate::perf::ledger::Source;
 
-/// How long a step of a vacuum holds the writer; one page more is always freed.
-const VACUUM_HOLD: Duration = Duration::from_millis(10);
 /// A clock may be so wrong and still be believed.
 const CLOCK_ERROR: Duration = Duration::from_secs(86_400);
 
@@ -137,6 +138,17 @@ impl fmt::Debug for Run {
 }
 
 impl Run {
+    /// The time of the run is what it calls old by, not that of the step.
+    fn check_clock(&self, tx: &Connection) -> Result<(), DbError> {
+        match self.task.keeps(&self.parts.keeps) {
+            Some(keeps) if !self.parts.keeps.trusts_clock => {
+                let keeps_s = i64::try_from(keeps.as_secs()).unwrap_or(i64::MAX);
+                heard::check_clock(tx, self.cutoff.unix_s.saturating_add(keeps_s), keeps)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn packet_rule(&self) -> PacketRule {
         let tomorrow_s =
             self.parts.clock.now_s().saturating_add(CLOCK_ERROR.as_secs().cast_signed());
@@ -147,19 +159,21 @@ impl Run {
 impl JobSteps for Run {
     fn step(&self, tx: &Connection, window: JobWindow) -> Result<JobStep, DbError> {
         let cutoff = self.cutoff;
+        self.check_clock(tx)?;
+        let hold = Hold::begin(&self.parts.clock);
         match self.task {
-            Task::Nodes => nodes::move_stale(tx, cutoff, window),
+            Task::Nodes => nodes::move_stale(tx, cutoff, window, &hold),
             Task::Observers => observers::mark_stale(tx, cutoff, window),
             Task::InactiveMetrics => observers::delete_metrics(tx, window),
             Task::Metrics => rows::delete_old(tx, &METRICS, cutoff, window),
-            Task::DroppedPackets => rows::delete_dropped_packets(tx, cutoff, window),
-            Task::Packets => packets::prune(tx, &self.packet_rule(), window),
+            Task::DroppedPackets => rows::delete_old(tx, &DROPPED_PACKETS, cutoff, window),
+            Task::Packets => packets::prune(tx, &self.packet_rule(), window, &hold),
             Task::ClientReceptions => rows::delete_old(tx, &CLIENT_RECEPTIONS, cutoff, window),
             Task::ClientObservers => rows::delete_old(tx, &CLIENT_OBSERVERS, cutoff, window),
             Task::NeighborEdges => rows::delete_old(tx, &NEIGHBOR_EDGES, cutoff, window),
             Task::Vacuum => {
                 let pages_max = window.rows_max.min(self.parts.vacuum_pages_max);
-                vacuum::free_pages(tx, pages_max, (&self.parts.clock, VACUUM_HOLD))
+                vacuum::free_pages(tx, pages_max, &hold)
             }
             Task::Optimize => optimize::analyze_next(tx, window),
         }
@@ -167,10 +181,7 @@ impl JobSteps for Run {
 
     fn next_key(&self, tx: &Connection, after: Option<i64>) -> Result<Option<i64>, DbError> {
         match self.task {
-            Task::Nodes => {
-                let window = JobWindow { after, rows_max: 1 };
-                Ok(nodes::stale(tx, self.cutoff, window)?.first().copied())
-            }
+            Task::Nodes => nodes::next(tx, after),
             Task::Packets => packets::next_old(tx, &self.packet_rule(), after),
             _ => Ok(None),
         }
