@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 use corescope::clock::Clock;
 use corescope::db::analytics::{self, Asked, MIGRATION};
 use corescope::db::bulk::{BulkWriter, Era};
-use corescope::db::migrations::{
-    BatchLimits, BatchRequest, BatchState, JobRequest, JobWindow,
-};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState, JobRequest, JobWindow};
 use corescope::db::{OpenOptions, Reader, ReaderOptions, Readers, WriteConnection, open};
 use corescope::ingest::reception::{
     NewObservation, NewTransmission, ObserverSeen, PacketReception, Record,

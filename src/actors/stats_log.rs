@@ -62,10 +62,8 @@ mod tests {
         // Spec §7, "Log stats".
         let (log, gauge) = (Log::default(), IntakeGauge::new(10));
         let out = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .with_writer(move || out.clone())
-            .finish();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || out.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             tell(&WriteTotals::default(), &gauge, &Clock::manual(0));
         });

@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 
 use corescope::clock::Clock;
 use corescope::db::analytics::{self, Asked, MIGRATION};
-use corescope::db::migrations::{
-    BatchLimits, BatchRequest, BatchState, JobRequest, JobWindow,
-};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState, JobRequest, JobWindow};
 use corescope::db::{self, OpenOptions, ReaderOptions, Readers, WriteConnection};
 use corescope::store::analytics::Window;
 use rusqlite::Connection;

@@ -6,11 +6,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::packets::PacketRule;
 use super::hold::Hold;
-use super::rows::{
-    CLIENT_OBSERVERS, CLIENT_RECEPTIONS, DROPPED_PACKETS, METRICS, NEIGHBOR_EDGES,
-};
+use super::packets::PacketRule;
+use super::rows::{CLIENT_OBSERVERS, CLIENT_RECEPTIONS, DROPPED_PACKETS, METRICS, NEIGHBOR_EDGES};
 use super::{Cutoff, heard, nodes, observers, optimize, packets, rows, vacuum};
 use crate::clock::Clock;
 use crate::config::RetentionConfig;

@@ -14,8 +14,8 @@ use corescope::db::backup::{BackupError, Backups, Download};
 use corescope::db::{self, OpenOptions};
 
 use super::{is_sound, number, reception, seeded};
-use crate::support::api::{Answer, Api, KEY, ask, with_key};
 use crate::faults::SmallVolume;
+use crate::support::api::{Answer, Api, KEY, ask, with_key};
 use crate::support::process::{Process, wait_for};
 
 const NOW_S: i64 = 1_784_364_457;
@@ -202,8 +202,7 @@ fn clients_that_go_away_while_it_is_made_or_fetched_leave_nothing_and_the_next_o
     let ask = || {
         let url = process.url("");
         let mut client = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
-        let request =
-            format!("GET /api/backup HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n\r\n");
+        let request = format!("GET /api/backup HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n\r\n");
         client.write_all(request.as_bytes()).unwrap();
         client
     };

@@ -50,9 +50,8 @@ async fn loaded() -> Option<Beside> {
     });
     let rules = LoadRules::new(None, None, 64 << 20, 40);
     let parts = (&api.state.window, &api.clock, &lifelines);
-    let loader = LoaderReaders::start_with(&path, rules, parts, |source, load| {
-        (source, load, Some(hook))
-    });
+    let loader =
+        LoaderReaders::start_with(&path, rules, parts, |source, load| (source, load, Some(hook)));
     until(|| is_settled.load(Ordering::SeqCst)).await;
     Some(Beside { _loader: loader.unwrap(), api, path })
 }

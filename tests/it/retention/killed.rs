@@ -105,7 +105,9 @@ fn dump(path: &Path) -> String {
         ("neighbor_edges", "node_b"),
     ];
     let of = |(table, row): (&str, &str)| {
-        let sql = format!("SELECT COALESCE(group_concat(x, ' '), '') FROM (SELECT {row} AS x FROM {table} ORDER BY 1)");
+        let sql = format!(
+            "SELECT COALESCE(group_concat(x, ' '), '') FROM (SELECT {row} AS x FROM {table} ORDER BY 1)"
+        );
         let rows: String = conn.query_row(&sql, [], |row| row.get(0)).unwrap();
         format!("{table}: {rows}\n")
     };

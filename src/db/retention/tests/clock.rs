@@ -2,8 +2,10 @@
 
 use rusqlite::params;
 
-use super::*;
+use super::{DAY_S, Mesh, NOW_S, changed, mesh};
 use crate::db::DbError;
+use crate::db::migrations::{BatchLimits, BatchReply, JobRequest, JobWindow};
+use crate::db::retention::Task;
 
 const HOUR_S: i64 = 3_600;
 /// Those that go by an age.
@@ -76,7 +78,10 @@ impl Mesh {
         let before = self.rows();
         for task in BY_AGE {
             let error = self.step(task).unwrap_err();
-            assert!(matches!(error, DbError::ImplausibleClock { .. }), "{moment} {task:?}: {error}");
+            assert!(
+                matches!(error, DbError::ImplausibleClock { .. }),
+                "{moment} {task:?}: {error}"
+            );
             assert!(!error.is_transient() && !error.is_fault_of_record());
         }
         assert_eq!(self.rows(), before, "{moment}");
@@ -85,7 +90,8 @@ impl Mesh {
 
     fn prunes(&mut self, moment: &str) {
         for task in BY_AGE {
-            let reply = self.step(task).unwrap_or_else(|error| panic!("{moment} {task:?}: {error}"));
+            let reply =
+                self.step(task).unwrap_or_else(|error| panic!("{moment} {task:?}: {error}"));
             assert!(reply.rows_changed > 0, "{moment} {task:?}");
         }
     }
@@ -166,7 +172,8 @@ fn who_trusts_the_clock_or_has_heard_nothing_ever_is_not_kept_waiting() {
     mesh.is_refused("five silent days");
     mesh.parts.keeps.trusts_clock = true;
     mesh.prunes("trusted");
-    let mut mesh = super::mesh("INSERT INTO nodes (public_key, last_seen) VALUES ('k', '2020-01')");
+    let mut mesh =
+        super::mesh("INSERT INTO nodes (public_key, last_seen) VALUES ('k', '2020-01-01')");
     mesh.parts.keeps.trusts_clock = false;
     assert_eq!(mesh.step(Task::Nodes).unwrap().rows_changed, 2);
 }
@@ -182,8 +189,7 @@ fn without_the_index_that_tells_nothing_is_called_old() {
 #[test]
 fn a_step_ends_when_its_time_is_over_whatever_it_was_allowed() {
     let mut mesh = mesh("");
-    let sql = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) \
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50) \
          INSERT INTO transmissions (id, raw_hex, hash, first_seen, last_seen) \
          SELECT i, '', i, '2026-01-01T00:00:00Z', 5 FROM n; \
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) \
@@ -193,9 +199,8 @@ fn a_step_ends_when_its_time_is_over_whatever_it_was_allowed() {
          INSERT INTO observations (transmission_id, observer_idx, path_json, timestamp) \
          SELECT 50, i, '[]', 5 FROM n; \
          WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100) \
-         INSERT INTO nodes (public_key, last_seen) SELECT i, '2026-01-01T00:00:00Z' FROM n"
-    );
-    mesh.writer.conn.execute_batch(&sql).unwrap();
+         INSERT INTO nodes (public_key, last_seen) SELECT i, '2026-01-01T00:00:00Z' FROM n";
+    mesh.writer.conn.execute_batch(sql).unwrap();
     // Every row takes a millisecond; a step has ten, and ends with the packet or the part of one
     // that it was at.
     let clock = mesh.parts.clock.clone();
