@@ -336,7 +336,12 @@ impl Conductor {
     }
 
     fn fail(&mut self, index: usize, why: &str) {
-        tracing::error!(migration = self.runs[index].name, reason = why, "migration failed");
+        let run = &self.runs[index];
+        match &run.job {
+            None => tracing::error!(migration = run.name, reason = why, "migration failed"),
+            // It comes again by itself.
+            Some(_) => tracing::warn!(job = run.name, reason = why, "a job failed"),
+        }
         self.shift(index, State::Failed, why, RUNNER);
     }
 
