@@ -185,12 +185,12 @@ fn many_steps_behind_a_packet_that_stays_are_no_standstill() {
 #[test]
 fn nothing_is_deleted_where_packets_are_kept_for_ever() {
     let clock = Clock::system();
-    let (_folder, path) = seeded(50, 0, clock.now_s());
+    let (_folder, path) = seeded(50, 20, clock.now_s());
     let mut writer = db::open(&path, &OpenOptions::new(clock.clone())).unwrap().writer;
     let keeps = RetentionConfig::default();
     let steps = run_all(&mut writer, (&parts(&clock, keeps), &MigrationsConfig::default()), |_| {});
     assert!(!steps.contains_key("prune_packets") && steps.contains_key("move_silent_nodes"));
-    assert_eq!(number(&path, "SELECT COUNT(*) FROM observations"), 150);
+    assert_eq!(number(&path, "SELECT COUNT(*) FROM observations"), 210);
 }
 
 #[test]

@@ -4,8 +4,10 @@
 //! Receptions carry our time, so after a jump they do not contradict it; but they lie behind a hole
 //! in which nothing was heard. After every hole of a day nothing is deleted for a day, in which a
 //! clock is usually set right. After one that is longer than half of what a task keeps, it deletes
-//! nothing until it has heard for as long as it keeps. A real absence looks the same: then old rows
-//! stay for so much longer (`retention.trustClock` shortens that).
+//! nothing until it has heard for as long as it keeps, less a day: packets that are still heard
+//! leave old receptions behind, and between those and what is kept lies no hole that means anything.
+//! A real absence looks like a jump: then old rows stay for so much longer
+//! (`retention.trustClock` shortens that).
 
 use std::time::Duration;
 
@@ -37,9 +39,8 @@ pub(super) fn check_clock(conn: &Connection, now_s: i64, keeps: Duration) -> Res
         return Err(DbError::Stuck { name: "retention", reason });
     }
     let keeps_s = i64::try_from(keeps.as_secs()).unwrap_or(i64::MAX);
-    for (longer_than_s, wait_s) in
-        [(SILENCE_MAX_S, SILENCE_MAX_S), (SILENCE_MAX_S.max(keeps_s / 2), keeps_s)]
-    {
+    let long = (SILENCE_MAX_S.max(keeps_s / 2), keeps_s.saturating_sub(SILENCE_MAX_S));
+    for (longer_than_s, wait_s) in [(SILENCE_MAX_S, SILENCE_MAX_S), long] {
         let since_s = now_s.saturating_sub(wait_s);
         if let Some(hole) = newest_hole(conn, (since_s, now_s), longer_than_s)? {
             return Err(DbError::ImplausibleClock {

@@ -1,7 +1,7 @@
 //! The tasks of retention as jobs of the runner.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -117,7 +117,12 @@ impl Task {
         let keeps = self.keeps(&parts.keeps).unwrap_or_default();
         let cutoff = Cutoff::before(parts.clock.now_s(), keeps);
         let source = if self == Self::Vacuum { Source::Vacuum } else { Source::Retention };
-        let steps = Arc::new(Run { task: self, cutoff, parts: parts.clone() });
+        let steps = Arc::new(Run {
+            task: self,
+            cutoff,
+            parts: parts.clone(),
+            is_believed: OnceLock::new(),
+        });
         Some(Job { name: self.name(), source, steps })
     }
 }
@@ -127,6 +132,8 @@ struct Run {
     task: Task,
     cutoff: Cutoff,
     parts: TaskParts,
+    /// Set once the clock was found plausible: what the run itself deletes leaves holes.
+    is_believed: OnceLock<()>,
 }
 
 impl fmt::Debug for Run {
@@ -139,9 +146,12 @@ impl Run {
     /// The time of the run is what it calls old by, not that of the step.
     fn check_clock(&self, tx: &Connection) -> Result<(), DbError> {
         match self.task.keeps(&self.parts.keeps) {
-            Some(keeps) if !self.parts.keeps.trusts_clock => {
+            Some(keeps) if !self.parts.keeps.trusts_clock && self.is_believed.get().is_none() => {
                 let keeps_s = i64::try_from(keeps.as_secs()).unwrap_or(i64::MAX);
-                heard::check_clock(tx, self.cutoff.unix_s.saturating_add(keeps_s), keeps)
+                let now_s = self.cutoff.unix_s.saturating_add(keeps_s);
+                heard::check_clock(tx, now_s, keeps)?;
+                self.is_believed.get_or_init(|| ());
+                Ok(())
             }
             _ => Ok(()),
         }

@@ -17,7 +17,11 @@ const PACKETS: &str = "SELECT COUNT(*) FROM transmissions";
 fn prepare(database: &std::path::Path) -> Process {
     let process = Process::prepare(&json!({
         "retention": {"packetDays": 10, "observerDays": -1},
-        "migrations": {"batchRowsMax": 40, "dutyCycle": 0.05},
+        "migrations": {
+            "batchRowsMax": 40,
+            "dutyCycle": 0.05,
+            "signals": {"ioPressure": false, "readerP99Ms": false, "readersWaiting": false}
+        },
         "mqttSources": [{"name": "nowhere", "broker": "mqtt://127.0.0.1:1", "topics": ["a"]}]
     }));
     std::fs::create_dir(process.folder.path().join("data")).unwrap();
