@@ -7,12 +7,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use corescope::clock::Clock;
 use corescope::db::analytics::{self, Asked, MIGRATION};
 use corescope::db::bulk::{BulkWriter, Era};
-use corescope::db::migrations::{BatchRequest, BatchState};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState, JobRequest, JobWindow};
 use corescope::db::{OpenOptions, Reader, ReaderOptions, Readers, WriteConnection, open};
 use corescope::ingest::reception::{
     NewObservation, NewTransmission, ObserverSeen, PacketReception, Record,
@@ -191,16 +191,20 @@ fn ingest(writer: &mut WriteConnection, path: &Path) {
     };
     let (with, without) = (median(with), median(without));
     println!("ingest, groups of {GROUP_ROWS}: {with:.1} us a packet, {without:.1} without marks");
-    let (started, mut blocks) = (Instant::now(), 0);
+    let (started, mut blocks, mut after) = (Instant::now(), 0, None);
+    let mut hold_max = Duration::ZERO;
     loop {
-        let done = writer.refresh_digests(None, STEP_ROWS * 20).unwrap();
-        blocks += done.blocks;
-        if !done.is_more {
+        let window = JobWindow { after, rows_max: 4_000 };
+        let request = JobRequest { job: analytics::refresh_job(), window };
+        let done = writer.run_job(&request, &BatchLimits::default()).unwrap();
+        (blocks, after) = (blocks + done.rows_changed, done.cursor);
+        hold_max = hold_max.max(done.hold);
+        if done.state == BatchState::Done {
             break;
         }
     }
     let ms = started.elapsed().as_secs_f64() * 1e3 / blocks.max(1) as f64;
-    println!("  {blocks} stale digests made anew, {ms:.1} ms each");
+    println!("  {blocks} stale digests made anew, {ms:.1} ms each, hold max {hold_max:?}");
 }
 
 /// The `n`th reception: 95 % repeat a packet that is known, as in a real mesh.

@@ -3,23 +3,20 @@
 //! ## Messages
 //! | message | answer |
 //! |---|---|
-//! | [`Refresh`] | told to itself by a timer, and after each step |
+//! | `AskForRefresh` | its own, sent to itself by a timer |
 //!
-//! One bounded step at a time, only while no reception waits (decision 8), with a rest as long as
-//! the step took. Blocks on nothing. If it died, answers would stay right and grow slow.
+//! The work is a job of Backfill's runner (decisions 6 and 8): it gives way to receptions and to
+//! everything else that a migration gives way to. Blocks on nothing. If it died, answers would stay
+//! right and grow slow.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use actix::fut::WrapFuture;
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use tokio::sync::oneshot;
 
-use super::line::{AskError, Line};
-use super::writer::{RefreshDigests, Writer};
-use crate::clock::Clock;
-use crate::db::DbError;
-use crate::db::analytics::Refreshed;
-use crate::perf::intake::IntakeGauge;
+use super::backfill::{Backfill, RunJob};
+use super::line::Line;
+use crate::db::analytics;
 
 /// At 10 receptions a second some 15 packets: a quarter of a block.
 pub const EVERY: Duration = Duration::from_secs(30);
@@ -27,42 +24,18 @@ pub const EVERY: Duration = Duration::from_secs(30);
 /// After a start it looks sooner: another program may have written meanwhile.
 const FIRST_AFTER: Duration = Duration::from_secs(2);
 
-/// Rows of a step: 10 ms.
-const STEP_ROWS: u64 = 4_000;
-
-/// How long it lets receptions pass before it looks again.
-const YIELD: Duration = Duration::from_millis(250);
+const BY: &str = "analytics";
 
 /// The actor. See the module.
 pub struct Digests {
-    writer: Line<Writer>,
-    gauge: Arc<IntakeGauge>,
-    clock: Clock,
+    backfill: Line<Backfill>,
     every: Duration,
-    /// The block that the last step ended with, if there is more to do.
-    after: Option<i64>,
 }
 
 impl Digests {
     /// Starts it on the arbiter of the caller; it ends with the process.
-    pub fn keep(writer: Line<Writer>, gauge: Arc<IntakeGauge>, clock: Clock, every: Duration) {
-        Self { writer, gauge, clock, every, after: None }.start();
-    }
-
-    fn rest_after(&mut self, answer: Result<Refreshed, AskError<DbError>>) -> Duration {
-        let before = self.after.take();
-        match answer {
-            Ok(done) if done.is_more => {
-                self.after = done.last_block.or(before);
-                done.hold
-            }
-            Ok(_) | Err(AskError::Full | AskError::Stopped) => self.every,
-            Err(AskError::Refused(DbError::Closed)) => self.every,
-            Err(error) => {
-                tracing::warn!(%error, "stale digests were not made anew");
-                self.every
-            }
-        }
+    pub fn keep(backfill: Line<Backfill>, every: Duration) {
+        Self { backfill, every }.start();
     }
 }
 
@@ -70,30 +43,29 @@ impl Actor for Digests {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.notify_later(Refresh, self.every.min(FIRST_AFTER));
+        ctx.notify_later(AskForRefresh, self.every.min(FIRST_AFTER));
     }
 }
 
-/// Tells it to take the next step.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Refresh;
+struct AskForRefresh;
 
-impl Handler<Refresh> for Digests {
+impl Handler<AskForRefresh> for Digests {
     type Result = ();
 
-    fn handle(&mut self, _: Refresh, ctx: &mut Context<Self>) {
-        if self.gauge.depth() > 0 {
-            ctx.notify_later(Refresh, YIELD);
-            return;
-        }
-        let (after, sent_at) = (self.after, self.clock.monotonic());
-        let message = RefreshDigests { after, rows_max: STEP_ROWS, sent_at };
-        let writer = self.writer.clone();
-        let asked = async move { writer.ask(message).await }.into_actor(self);
-        ctx.spawn(asked.map(|answer, this, ctx| {
-            let rest = this.rest_after(answer);
-            ctx.notify_later(Refresh, rest);
+    /// How it ends is told by the runner; here the end only makes the next appointment.
+    fn handle(&mut self, _: AskForRefresh, ctx: &mut Context<Self>) {
+        let (ended, end) = oneshot::channel();
+        let job = analytics::refresh_job();
+        let message = RunJob { job, by: BY.to_owned(), ended: Some(ended) };
+        let backfill = self.backfill.clone();
+        let asked = async move {
+            backfill.ask(message).await.ok()?;
+            end.await.ok()
+        };
+        ctx.spawn(asked.into_actor(self).map(|_, this, ctx| {
+            ctx.notify_later(AskForRefresh, this.every);
         }));
     }
 }
@@ -101,16 +73,16 @@ impl Handler<Refresh> for Digests {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use actix::Actor;
     use rusqlite::Connection;
 
     use super::super::lifeline::Lifelines;
-    use super::super::live::Live;
+    use super::super::{ActorParts, Actors, MigrationParts};
     use super::*;
+    use crate::clock::Clock;
     use crate::db::{OpenOptions, open};
 
     #[actix::test]
-    async fn new_packets_get_their_digest_by_and_by() {
+    async fn new_packets_get_their_digest_by_and_by_on_the_runner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mesh.db");
         let clock = Clock::system();
@@ -120,14 +92,16 @@ mod tests {
                        INSERT INTO transmissions (raw_hex, hash, first_seen) SELECT '15', i, '' FROM n";
         conn.execute_batch(packets).unwrap();
         let (lifelines, _deaths) = Lifelines::new();
-        let live = Live::new(Arc::default(), lifelines.attach("live")).start();
-        let live = Line::new(live, 8, Duration::from_secs(5));
-        let window = Arc::new(crate::store::Window::new(clock.clone()));
-        let writer =
-            Writer::new(connection, live, Arc::default(), window, lifelines.attach("writer"));
-        let writer = Line::new(writer.start(), 8, Duration::from_secs(5));
-        let gauge = Arc::new(IntakeGauge::new(10));
-        Digests::keep(writer, gauge, clock, Duration::from_millis(1));
+        let actors = Actors::start(ActorParts {
+            connection,
+            migrations: MigrationParts::default(),
+            intake_capacity: 10,
+            clock: clock.clone(),
+            lifelines,
+            window: std::sync::Arc::new(crate::store::Window::new(clock)),
+        });
+        actors.begin_backfill();
+        Digests::keep(actors.backfill.clone(), Duration::from_millis(1));
         let blocks = || {
             let sql = "SELECT COUNT(*) FROM _analytics_blocks";
             conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap()
@@ -138,5 +112,7 @@ mod tests {
             }
         };
         tokio::time::timeout(Duration::from_secs(20), made).await.unwrap();
+        let is_listed = |job: &super::super::backfill::LiveJob| job.name == "refresh_digests";
+        assert!(actors.jobs.load().iter().any(is_listed), "it shows as a job");
     }
 }

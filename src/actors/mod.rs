@@ -2,7 +2,7 @@
 //! another module; actix (the actor crate) appears in this folder only.
 //!
 //! Who may ask whom (decision 6): `web → Intake, Live, Backfill, Cache, IoSampler`;
-//! `MqttSource → Intake`; `Intake → Writer`; `Retention → Backfill → Writer`. The Writer, `IoSampler` and
+//! `MqttSource → Intake`; `Intake → Writer`; `{Retention, Digests} → Backfill → Writer`. The Writer, `IoSampler` and
 //! `StatsFile` tell, they never ask.
 
 pub mod backfill;
@@ -169,7 +169,6 @@ impl Actors {
         };
         let conductor = Conductor::new(stored, &migrations.config, clock.clone());
         stats_log::begin(Arc::clone(&totals), Arc::clone(&gauge), clock.clone());
-        Digests::keep(writer.clone(), Arc::clone(&gauge), clock.clone(), digests::EVERY);
         let (intake, door) = Intake::new(writer.clone(), Arc::clone(&gauge), clock, lifeline);
         let intake = Line::new(intake.start(), WEB_ROOM, WEB_DEADLINE);
 
@@ -177,6 +176,7 @@ impl Actors {
         let (backfill, live_runs, jobs) =
             Backfill::new(writer.clone(), signals, conductor, lifeline);
         let backfill = Line::new(backfill.start(), WEB_ROOM, WEB_DEADLINE);
+        Digests::keep(backfill.clone(), digests::EVERY);
 
         Self {
             intake,

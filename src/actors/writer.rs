@@ -8,7 +8,6 @@
 //! | [`RunJobStep`] | what one bounded step of a recurring job did |
 //! | [`RecordMoves`] | when the moves of migrations are in the books |
 //! | [`DryRunMigration`] | what a migration would cost; nothing is changed |
-//! | [`RefreshDigests`] | what one bounded step did to make stale digests anew |
 //! | [`Close`] | after the last checkpoint; then it ends |
 //!
 //! It blocks its own thread on SQLite and on nothing else; it asks nobody. It tells Live what was
@@ -25,7 +24,6 @@ use actix::{Actor, ActorContext, Context, Handler, Message};
 use super::lifeline::Lifeline;
 use super::line::Line;
 use super::live::{Announce, Live};
-use crate::db::analytics::{MIGRATION, Refreshed};
 use crate::db::migrations::{BatchLimits, BatchReply, BatchRequest, DryRun, JobRequest};
 use crate::db::{Commit, DbError, Outcome, WriteConnection, WriteCounts};
 use crate::ingest::reception::Record;
@@ -228,30 +226,6 @@ impl Handler<DryRunMigration> for Writer {
         let connection = self.connection()?;
         catch_unwind(AssertUnwindSafe(|| connection.dry_run(&message.name)))
             .unwrap_or_else(|_| Err(DbError::Panicked { migration: message.name.clone() }))
-    }
-}
-
-/// Asks to make stale digests of packets anew, in one transaction.
-#[derive(Message)]
-#[rtype(result = "Result<Refreshed, DbError>")]
-pub struct RefreshDigests {
-    /// The block that was looked at last; `None` begins at the first.
-    pub after: Option<i64>,
-    /// Rows to look at, about.
-    pub rows_max: u64,
-    /// As in [`CommitReceptions`].
-    pub sent_at: Duration,
-}
-
-impl Handler<RefreshDigests> for Writer {
-    type Result = Result<Refreshed, DbError>;
-
-    fn handle(&mut self, message: RefreshDigests, _: &mut Context<Self>) -> Self::Result {
-        let connection = self.connection()?;
-        connection.note_sent(message.sent_at);
-        let (after, rows_max) = (message.after, message.rows_max);
-        catch_unwind(AssertUnwindSafe(|| connection.refresh_digests(after, rows_max)))
-            .unwrap_or_else(|_| Err(DbError::Panicked { migration: MIGRATION.to_owned() }))
     }
 }
 

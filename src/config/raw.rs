@@ -131,6 +131,7 @@ pub(crate) struct RawRetention {
     pub metrics_days: Option<i64>,
     pub packet_days: Option<i64>,
     pub client_rx_days: Option<i64>,
+    pub trust_clock: Option<bool>,
 }
 
 #[derive(Default, serde::Deserialize)]

@@ -73,6 +73,8 @@ pub struct RetentionConfig {
     pub client_receptions: Option<Duration>,
     /// Neighbour edges.
     pub neighbor_edges: Duration,
+    /// Whether rows are old by the clock alone (`retention.trustClock`), whatever was heard when.
+    pub trusts_clock: bool,
 }
 
 impl Default for RetentionConfig {
@@ -84,6 +86,7 @@ impl Default for RetentionConfig {
             packets: None,
             client_receptions: None,
             neighbor_edges: 5 * DAY,
+            trusts_clock: false,
         }
     }
 }
@@ -103,6 +106,7 @@ pub(super) fn retention(config: &RawConfig) -> Result<RetentionConfig, ConfigErr
         packets: set_days("retention.packetDays", raw.packet_days)?,
         client_receptions: set_days("retention.clientRxDays", raw.client_rx_days)?,
         neighbor_edges: edges.or(sample).unwrap_or(base.neighbor_edges),
+        trusts_clock: raw.trust_clock.unwrap_or(base.trusts_clock),
     })
 }
 

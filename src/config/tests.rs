@@ -243,6 +243,19 @@ fn zero_and_negative_numbers_mean_what_the_original_means() {
     assert_eq!(never.retention.observers, None);
 }
 
+#[test]
+fn absurd_days_are_refused_with_their_key_and_the_longest_are_taken() {
+    for key in ["nodeDays", "observerDays", "metricsDays", "packetDays", "clientRxDays"] {
+        let days = |days: i64| json!({"retention": {key: days}});
+        for absurd in [36_501, i64::MAX] {
+            let error = refusal(days(absurd));
+            assert!(error.contains(key) && error.contains("36500"), "{error}");
+        }
+        assert!(!load(days(36_500)).retention.trusts_clock);
+    }
+    assert!(load(json!({"retention": {"trustClock": true}})).retention.trusts_clock);
+}
+
 // HZ 19.
 #[test]
 fn both_keys_of_the_neighbour_retention_are_read() {

@@ -51,6 +51,9 @@ pub enum BackupError {
         /// On the volume of the database.
         free_bytes: u64,
     },
+    /// The disk became full while it was made.
+    #[error("the disk became full while the backup was made")]
+    Full,
     /// Nobody wants it any more.
     #[error("the client has gone")]
     Abandoned,
@@ -70,6 +73,7 @@ pub enum BackupError {
 pub struct Backups {
     path: PathBuf,
     clock: Clock,
+    reserve_bytes: u64,
     is_running: Arc<AtomicBool>,
 }
 
@@ -87,6 +91,7 @@ pub struct Download {
 struct Turn {
     path: PathBuf,
     clock: Clock,
+    reserve_bytes: u64,
     is_running: Arc<AtomicBool>,
 }
 
@@ -99,7 +104,14 @@ impl Drop for Turn {
 impl Backups {
     /// Of the database at `path`.
     pub fn new(path: &Path, clock: Clock) -> Self {
-        Self { path: path.to_owned(), clock, is_running: Arc::default() }
+        let is_running = Arc::default();
+        Self { path: path.to_owned(), clock, reserve_bytes: RESERVE_BYTES, is_running }
+    }
+
+    /// Begins with less room beside the copy, for a volume on which the log has no room to grow.
+    #[must_use]
+    pub fn with_reserve(self, reserve_bytes: u64) -> Self {
+        Self { reserve_bytes, ..self }
     }
 
     /// Whether one is being made or fetched, for anyone to look at.
@@ -120,8 +132,12 @@ impl Backups {
         if self.is_running.swap(true, Ordering::AcqRel) {
             return Err(BackupError::Busy);
         }
-        let (path, clock) = (self.path.clone(), self.clock.clone());
-        let turn = Turn { path, clock, is_running: Arc::clone(&self.is_running) };
+        let turn = Turn {
+            path: self.path.clone(),
+            clock: self.clock.clone(),
+            reserve_bytes: self.reserve_bytes,
+            is_running: Arc::clone(&self.is_running),
+        };
         let (tell_size, size) = oneshot::channel();
         let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
         std::thread::Builder::new()
@@ -162,7 +178,10 @@ impl Turn {
         let copy =
             tempfile::Builder::new().prefix(&prefix(&self.path)).tempfile_in(folder(&self.path))?;
         copy.as_file().lock()?;
-        self.copy_pages(&source, copy.path(), is_wanted)?;
+        self.copy_pages(&source, copy.path(), is_wanted).map_err(|error| match error {
+            BackupError::Database(DbError::Full { .. }) => BackupError::Full,
+            other => other,
+        })?;
         let (file, name) = copy.into_parts();
         name.close()?;
         Ok(file)
@@ -189,7 +208,7 @@ impl Turn {
         let number = |name: &str| source.pragma_query_value(None, name, |row| row.get::<_, u64>(0));
         let pages = number("page_count").doing("measure the database")?;
         let page_bytes = number("page_size").doing("measure the database")?;
-        let needed_bytes = pages.saturating_mul(page_bytes).saturating_add(RESERVE_BYTES);
+        let needed_bytes = pages.saturating_mul(page_bytes).saturating_add(self.reserve_bytes);
         let volume = rustix::fs::statvfs(folder(&self.path)).map_err(io::Error::from)?;
         let free_bytes = volume.f_bavail.saturating_mul(volume.f_frsize);
         if free_bytes < needed_bytes {

@@ -137,6 +137,21 @@ pub enum DbError {
         /// Which.
         migration: String,
     },
+    /// What was heard does not lead up to the present time of the clock.
+    #[error(
+        "the clock says {now}, but nothing was heard from {from} to {until}: nothing is taken for \
+         old before {believed_at}, or with retention.trustClock"
+    )]
+    ImplausibleClock {
+        /// Our time, ISO text as all.
+        now: String,
+        /// The last before the hole.
+        from: String,
+        /// The first after it, or our time.
+        until: String,
+        /// When the clock will be believed, if it goes on.
+        believed_at: String,
+    },
     /// A migration cannot go on, whatever the disk does.
     #[error("migration {name} makes no progress: {reason}")]
     Stuck {

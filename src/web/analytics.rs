@@ -9,7 +9,7 @@ use super::json::JsonBody;
 use super::openapi::ErrorBody;
 use super::params::Params;
 use super::state::{AppState, State};
-use crate::config::Config;
+use crate::config::{Config, Role};
 use crate::db::{DbError, ReadError, Reader, analytics};
 use crate::store::analytics::hash_sizes::HashSizesBody;
 use crate::store::analytics::rf::RfBody;
@@ -103,13 +103,24 @@ async fn ask(
 ) -> Result<JsonBody, ApiError> {
     let body = match state.ready()?.readers.ask_scan(make).await {
         // The digests are missing that would have made it fast.
-        Ok(None) | Err(ReadError::TimedOut(_)) => return Err(ApiError::warming_up()),
+        Ok(None) | Err(ReadError::TimedOut(_)) => return Err(not_ready(&state.config)),
         Ok(Some(body)) => body,
         Err(error) => return Err(error.into()),
     };
     match body.0.len() {
         0..=BODY_BYTES_MAX => Ok(body),
         _ => Err(ApiError::analytics_too_large(BODY_BYTES_MAX)),
+    }
+}
+
+/// A process that may not write waits for another to make the digests; there may be none.
+fn not_ready(config: &Config) -> ApiError {
+    match config.role {
+        Role::Server => ApiError::warming_up_as(
+            "analytics of a database as large as this need digests, which a corescope makes that \
+             writes it (role all or ingest)",
+        ),
+        Role::All | Role::Ingest => ApiError::warming_up(),
     }
 }
 

@@ -29,7 +29,8 @@ use crate::db::backup::{BackupError, Download};
         ),
         (status = 401, description = "no key or the wrong one", body = ErrorBody),
         (status = 403, description = "no key is configured", body = ErrorBody),
-        (status = 503, description = "no database, or another backup runs", body = ErrorBody),
+        (status = 409, description = "another backup is made or fetched", body = ErrorBody),
+        (status = 503, description = "no database", body = ErrorBody),
         (status = 507, description = "not enough free space", body = ErrorBody),
     )
 )]
@@ -61,8 +62,8 @@ pub async fn backup(
 impl From<BackupError> for ApiError {
     fn from(error: BackupError) -> Self {
         match error {
-            BackupError::Busy => Self::busy(error.to_string()),
-            BackupError::NoSpace { .. } => Self::no_space(error.to_string()),
+            BackupError::Busy => Self::conflict(error.to_string()),
+            BackupError::NoSpace { .. } | BackupError::Full => Self::no_space(error.to_string()),
             BackupError::Abandoned | BackupError::TooSlow(_) => {
                 Self::unavailable(error.to_string())
             }

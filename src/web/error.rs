@@ -139,7 +139,11 @@ impl ApiError {
 
     /// 503 while analytics are not ready (contract §1.6).
     pub fn warming_up() -> Self {
-        let text = "analytics warming up";
+        Self::warming_up_as("analytics warming up")
+    }
+
+    /// The same where it may last.
+    pub fn warming_up_as(text: &str) -> Self {
         Self { retry_after_s: Some(5), is_warming_up: true, ..Self::unavailable(text) }
     }
 

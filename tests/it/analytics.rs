@@ -2,14 +2,14 @@
 //! whatever happens to them.
 
 mod api;
-mod naive;
+pub mod naive;
 mod random_mesh;
 
 use std::path::{Path, PathBuf};
 
 use corescope::clock::Clock;
 use corescope::db::analytics::{self, Asked, MIGRATION};
-use corescope::db::migrations::{BatchRequest, BatchState};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState, JobRequest, JobWindow};
 use corescope::db::{self, OpenOptions, ReaderOptions, Readers, WriteConnection};
 use corescope::store::analytics::Window;
 use rusqlite::Connection;
@@ -35,6 +35,20 @@ fn open(path: &Path) -> WriteConnection {
 fn readers(path: &Path) -> Readers {
     let deadline = std::time::Duration::from_secs(60);
     Readers::open(path, ReaderOptions { threads: 1, deadline, ..Default::default() }).unwrap()
+}
+
+/// Runs the job that makes stale digests anew, in steps of so many rows.
+fn refresh(writer: &mut WriteConnection, rows_max: u64) {
+    let mut after = None;
+    loop {
+        let window = JobWindow { after, rows_max };
+        let request = JobRequest { job: analytics::refresh_job(), window };
+        let reply = writer.run_job(&request, &BatchLimits::default()).unwrap();
+        if reply.state == BatchState::Done {
+            return;
+        }
+        after = reply.cursor;
+    }
 }
 
 /// Of a program that leaves orphans behind.
@@ -66,7 +80,7 @@ impl Mesh {
     }
 
     fn refresh(&mut self) {
-        while self.writer.refresh_digests(None, 200).unwrap().is_more {}
+        refresh(&mut self.writer, 200);
     }
 
     fn count(&self, sql: &str) -> i64 {
@@ -129,7 +143,7 @@ fn questions() -> Vec<Question> {
 }
 
 /// Equal but for the last digits of numbers; what has no number is `null` in both.
-fn assert_alike(ours: &Value, theirs: &Value, at: &str) {
+pub fn assert_alike(ours: &Value, theirs: &Value, at: &str) {
     match (ours, theirs) {
         (Value::Object(a), Value::Object(b)) => {
             assert_eq!(a.keys().collect::<Vec<_>>(), b.keys().collect::<Vec<_>>(), "{at}");

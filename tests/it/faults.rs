@@ -136,10 +136,10 @@ fn a_vanished_broker_is_said_and_everything_else_goes_on() {
 }
 
 /// A small file system of its own, so that a disk can be full. Needs root.
-struct SmallVolume(tempfile::TempDir);
+pub struct SmallVolume(tempfile::TempDir);
 
 impl SmallVolume {
-    fn mount(megabytes: u32) -> Option<Self> {
+    pub fn mount(megabytes: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let status = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
@@ -149,7 +149,7 @@ impl SmallVolume {
         status.is_ok_and(|status| status.success()).then_some(Self(folder))
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }

@@ -1,6 +1,7 @@
 //! Retention on the runner, the rebuild of a file, backups (spec §7, decision 22).
 
 mod backup;
+mod digests;
 mod killed;
 mod rebuild;
 
@@ -24,21 +25,24 @@ use crate::support::data_file;
 
 const DAY_S: i64 = 86_400;
 
-/// An observer whose rowid is 2, and packets of three observations each: `old` ones last heard 20
-/// days before `now_s`, `new` ones now. Nothing is left to migrate.
+/// An observer whose rowid is 2, and packets of three observations each: `old` ones last heard
+/// between 40 and 11 days before `now_s`, `new` ones since 9 days, the first and the last ones in
+/// order of their ids. Nothing is left to migrate.
 fn seeded(old: i64, new: i64, now_s: i64) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mesh.db");
     let options = OpenOptions::new(Clock::manual(now_s * 1000));
     db::open(&path, &options).unwrap().writer.close().unwrap();
-    let old_s = now_s - 20 * DAY_S;
+    let (oldest_s, oldest_new_s) = (now_s - 40 * DAY_S, now_s - 9 * DAY_S);
+    let (old_step, new_step) = (29 * DAY_S / old.max(1), 9 * DAY_S / new.max(1));
     let sql = format!(
         "INSERT INTO observers (id, last_seen) VALUES ('gone', '2026'), ('here', '2026'); \
          DELETE FROM observers WHERE id = 'gone'; \
          INSERT INTO transmissions (raw_hex, hash, first_seen, last_seen) \
          WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < {old} + {new}) \
-         SELECT hex(randomblob(50)), 'h' || v, strftime('%Y-%m-%dT%H:%M:%SZ', {old_s}, \
-         'unixepoch'), iif(v <= {old}, {old_s}, {now_s}) FROM n; \
+         SELECT hex(randomblob(50)), 'h' || v, strftime('%Y-%m-%dT%H:%M:%SZ', {oldest_s} + v, \
+         'unixepoch'), iif(v <= {old}, {oldest_s} + v * {old_step}, \
+         {oldest_new_s} + (v - {old}) * {new_step}) FROM n; \
          INSERT INTO observations (transmission_id, observer_idx, path_json, timestamp) \
          SELECT t.id, 2, '[\"' || p.value || '\"]', t.last_seen \
          FROM transmissions t, json_each('[1, 2, 3]') p"
@@ -116,7 +120,13 @@ fn run_all(
                 between(writer);
             }
             Step::After(_) => {}
-            Step::Idle => return steps,
+            Step::Idle => {
+                for name in steps.keys() {
+                    let end = conductor.job_end(name).unwrap();
+                    assert_eq!(end.error, None, "{name}");
+                }
+                return steps;
+            }
         }
     }
     panic!("it does not end");
@@ -158,14 +168,29 @@ fn a_whole_run_beside_ingest_deletes_what_is_old_and_nothing_else() {
 }
 
 #[test]
+fn many_steps_behind_a_packet_that_stays_are_no_standstill() {
+    let clock = Clock::system();
+    let now_s = clock.now_s();
+    let (_folder, path) = seeded(600, 40, now_s);
+    // The first of the walk is still heard; behind it hundreds of rows go in steps of 40.
+    let sql = format!("UPDATE transmissions SET last_seen = {now_s} WHERE id = 1");
+    Connection::open(&path).unwrap().execute_batch(&sql).unwrap();
+    let mut writer = db::open(&path, &OpenOptions::new(clock.clone())).unwrap().writer;
+    let config = MigrationsConfig { batch_rows_max: 40, ..MigrationsConfig::default() };
+    let steps = run_all(&mut writer, (&parts(&clock, ten_days()), &config), |_| {});
+    assert!(steps["prune_packets"].len() > 50);
+    assert_eq!(number(&path, "SELECT COUNT(*) FROM transmissions"), 41);
+}
+
+#[test]
 fn nothing_is_deleted_where_packets_are_kept_for_ever() {
     let clock = Clock::system();
-    let (_folder, path) = seeded(50, 0, clock.now_s());
+    let (_folder, path) = seeded(50, 20, clock.now_s());
     let mut writer = db::open(&path, &OpenOptions::new(clock.clone())).unwrap().writer;
     let keeps = RetentionConfig::default();
     let steps = run_all(&mut writer, (&parts(&clock, keeps), &MigrationsConfig::default()), |_| {});
     assert!(!steps.contains_key("prune_packets") && steps.contains_key("move_silent_nodes"));
-    assert_eq!(number(&path, "SELECT COUNT(*) FROM observations"), 150);
+    assert_eq!(number(&path, "SELECT COUNT(*) FROM observations"), 210);
 }
 
 #[test]
@@ -177,7 +202,8 @@ fn a_database_of_the_first_version_is_pruned_to_nothing_and_still_sound() {
     let clock = Clock::system();
     crate::backfill::run_all(&path);
     let mut writer = db::open(&path, &OpenOptions::new(clock.clone())).unwrap().writer;
-    run_all(&mut writer, (&parts(&clock, ten_days()), &MigrationsConfig::default()), |_| {});
+    let keeps = RetentionConfig { trusts_clock: true, ..ten_days() };
+    run_all(&mut writer, (&parts(&clock, keeps), &MigrationsConfig::default()), |_| {});
     writer.close().unwrap();
     assert_eq!(number(&path, "SELECT COUNT(*) FROM observations"), 0);
     assert_eq!(number(&path, "SELECT COUNT(*) FROM transmissions"), 0);

@@ -283,7 +283,7 @@ impl Conductor {
         match reply.state {
             BatchState::Done => {
                 let why = format!("{} rows done", reply.rows_done);
-                tracing::info!(migration = reply.name, rows = reply.rows_done, "migration done");
+                self.tell_done(index, reply);
                 self.shift(index, State::Succeeded, &why, RUNNER);
                 return self.rest(reply.hold, &knobs);
             }
@@ -306,13 +306,23 @@ impl Conductor {
         self.rest(reply.hold, &knobs)
     }
 
+    /// A job is done many times a day.
+    fn tell_done(&self, index: usize, reply: &BatchReply) {
+        match &self.runs[index].job {
+            None => {
+                tracing::info!(migration = reply.name, rows = reply.rows_done, "migration done");
+            }
+            Some(_) => tracing::debug!(job = reply.name, rows = reply.rows_done, "job done"),
+        }
+    }
+
     /// Ends a run that gets nowhere, and tells when all that is left is to look once more.
     fn judge(&mut self, index: usize, reply: &BatchReply, phase: Phase) {
         let now = self.clock.monotonic();
         let run = &mut self.runs[index];
         let is_walking = reply.state == BatchState::More && phase == run.next;
         let stalled = if is_walking && phase == Phase::Walk {
-            run.stall.note(reply.cursor, reply.rows_changed, now).err()
+            run.stall.note(run.place(reply), reply.rows_changed, now).err()
         } else {
             None
         };
@@ -341,7 +351,12 @@ impl Conductor {
     }
 
     fn fail(&mut self, index: usize, why: &str) {
-        tracing::error!(migration = self.runs[index].name, reason = why, "migration failed");
+        let run = &self.runs[index];
+        match &run.job {
+            None => tracing::error!(migration = run.name, reason = why, "migration failed"),
+            // It comes again by itself.
+            Some(_) => tracing::warn!(job = run.name, reason = why, "a job failed"),
+        }
         self.shift(index, State::Failed, why, RUNNER);
     }
 

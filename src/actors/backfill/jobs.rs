@@ -161,8 +161,13 @@ impl Run {
         reply.rows_total = self.rows_total.max(reply.rows_done);
         reply.rows_changed_total = self.rows_changed + reply.rows_changed;
         reply.rows_failed += self.rows_failed;
-        reply.cursor = reply.cursor.or(i64::try_from(reply.rows_done).ok());
         reply
+    }
+
+    /// What has to move while it works: a job that deletes what it finds walks no key.
+    pub(super) fn place(&self, reply: &BatchReply) -> Option<i64> {
+        let done = || i64::try_from(reply.rows_done).ok();
+        if self.job.is_some() { done() } else { reply.cursor }
     }
 
     /// Notes how a job's run has ended.

@@ -1,23 +1,22 @@
-//! Writing digests: in the transaction of a migration's step, or of a refresh.
+//! Writing digests: in the transaction of a migration's step, or of the job that keeps them fresh.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::reach;
 use super::rows::Rows;
 use crate::db::error::{DbError, Doing};
-use crate::db::migrations::KeyRange;
-use crate::db::write::{Done, Durability, WriteConnection};
-use crate::perf::ledger::{Shares, Source};
+use crate::db::migrations::{Job, JobStep, JobSteps, JobWindow, KeyRange};
+use crate::perf::ledger::Source;
 use crate::store::analytics::{BLOCK_PACKETS, Block, Digest, block_of};
 
 const ACTION: &str = "store a digest of packets";
 
-/// A block with so many receptions stays stale: making its digest would hold the writer for 0.2 s.
-/// (The busiest of a real mesh has some 10,000.) Queries read it from the rows, of which they
-/// manage four times as many.
-const RECEPTIONS_MAX: u64 = 100_000;
+/// A block with so many receptions stays stale: a digest is made in one step, and it would hold the
+/// writer for longer than a step may, 30 ms. (The busiest of a real mesh has some 10,000.) Queries
+/// read it from the rows, of which they manage some 400,000.
+const RECEPTIONS_MAX: u64 = 15_000;
 
 /// With more receptions the newest block has a digest as well.
 const NEWEST_RECEPTIONS: u64 = 5_000;
@@ -29,47 +28,18 @@ const COUNTED_PER_ROW: u64 = 20;
 /// are read from the rows.
 pub const MIGRATION: &str = "analytics_blocks_v1";
 
-/// What a refresh did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refreshed {
-    /// Rows that were looked at.
-    pub rows: u64,
-    /// Digests that are up to date now.
-    pub blocks: u64,
-    /// The last block that was looked at.
-    pub last_block: Option<i64>,
-    /// How long the write lock was held.
-    pub hold: Duration,
-    /// Whether new rows or stale blocks are left, the newest block apart.
-    pub is_more: bool,
+/// Takes notice of new rows and makes stale digests anew. It is due all the time: each run does
+/// what there is to do.
+pub fn refresh_job() -> Job {
+    let source = Source::backfill(MIGRATION);
+    Job { name: "refresh_digests", source, steps: Arc::new(Refresh) }
 }
 
-impl WriteConnection {
-    /// Takes notice of new rows, then makes stale digests anew, from the block behind `after` on,
-    /// in one transaction, until `rows_max` rows have been looked at.
-    ///
-    /// # Errors
-    /// As in [`WriteConnection::commit`]; nothing is changed then.
-    pub fn refresh_digests(
-        &mut self,
-        after: Option<i64>,
-        rows_max: u64,
-    ) -> Result<Refreshed, DbError> {
-        let source = Source::backfill(MIGRATION);
-        self.noted(source, Shares::one(source, 0), |writer| {
-            writer.set_durability(Durability::Normal)?;
-            let clock = writer.options.clock.clone();
-            let tx = writer
-                .conn
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .doing("begin to make digests anew")?;
-            let started = clock.monotonic();
-            let mut answer = refresh(&tx, after, rows_max)?;
-            tx.commit().doing("commit digests")?;
-            let hold = clock.monotonic().saturating_sub(started);
-            answer.hold = hold;
-            Ok(Done { answer, shares: Shares::one(source, answer.blocks), hold })
-        })
+struct Refresh;
+
+impl JobSteps for Refresh {
+    fn step(&self, tx: &Connection, window: JobWindow) -> Result<JobStep, DbError> {
+        refresh(tx, window)
     }
 }
 
@@ -104,34 +74,39 @@ fn build(conn: &Connection, number: i64) -> Result<u64, DbError> {
     Ok(u64::from(!block.packets.is_empty()))
 }
 
-/// Takes notice of new rows, then makes stale digests anew, from the block behind `after` on, until
-/// `rows_max` rows have been looked at. The newest block is left until there is a newer one (it
-/// would be stale again at once), unless it costs queries too much.
-fn refresh(tx: &Connection, after: Option<i64>, rows_max: u64) -> Result<Refreshed, DbError> {
+/// Takes notice of new rows, then makes stale digests anew, from the block behind `window.after`
+/// on, until `rows_max` rows have been looked at. The newest block is left until there is a newer
+/// one (it would be stale again at once), unless it costs queries too much.
+fn refresh(tx: &Connection, window: JobWindow) -> Result<JobStep, DbError> {
+    let rows_max = window.rows_max;
     let advanced = reach::advance(tx, usize::try_from(rows_max).unwrap_or(usize::MAX))?;
-    let mut done =
-        Refreshed { rows: advanced.rows, is_more: advanced.is_more, ..Refreshed::default() };
-    if done.is_more {
-        return Ok(done);
+    let mut step = JobStep {
+        rows_scanned: advanced.rows,
+        is_done: !advanced.is_more,
+        last_key: window.after,
+        ..JobStep::default()
+    };
+    if advanced.is_more {
+        return Ok(step);
     }
     let newest = newest_block(tx)?;
     let mut rows = Rows::new(tx)?;
-    let mut last = after.unwrap_or(i64::MIN);
-    while let Some(block) = next_stale(tx, last)? {
-        if done.blocks > 0 && done.rows >= rows_max {
-            done.is_more = true;
+    let mut looked_at = 0;
+    while let Some(block) = next_stale(tx, step.last_key.unwrap_or(i64::MIN))? {
+        if looked_at > 0 && step.rows_scanned >= rows_max {
+            step.is_done = false;
             break;
         }
         let receptions = rows.count(block, RECEPTIONS_MAX)?;
-        done.rows += receptions / COUNTED_PER_ROW;
-        last = block;
-        done.last_block = Some(block);
+        looked_at += 1;
+        step.rows_scanned += 1 + receptions / COUNTED_PER_ROW;
+        step.last_key = Some(block);
         if receptions < RECEPTIONS_MAX && (block != newest || receptions > NEWEST_RECEPTIONS) {
-            done.rows += store(tx, &rows.read(block)?, block)?;
-            done.blocks += 1;
+            step.rows_scanned += store(tx, &rows.read(block)?, block)?;
+            step.rows_changed += 1;
         }
     }
-    Ok(done)
+    Ok(step)
 }
 
 /// `i64::MAX`, which is none, if there are no packets.

@@ -19,5 +19,5 @@ mod triggers;
 
 pub use answers::{Asked, hash_sizes, rf};
 pub(super) use digests::build_blocks;
-pub use digests::{MIGRATION, Refreshed};
+pub use digests::{MIGRATION, refresh_job};
 pub(super) use triggers::{install, uninstall};

@@ -17,9 +17,9 @@ const ACTION: &str = "read digests of packets";
 /// than a query may.
 const MISSING_MAX: usize = 300;
 
-/// As [`MISSING_MAX`], of stale ones: most may be empty, after old packets were deleted. Else the
-/// deadline ends it.
-const STALE_MAX: usize = 5_000;
+/// As [`MISSING_MAX`], of stale ones: most may be empty, at 10 µs each, after old packets were
+/// deleted. Else the deadline ends it.
+const STALE_MAX: usize = 50_000;
 
 /// New rows that a query looks at, at 1 µs each.
 const NEW_ROWS_MAX: usize = 200_000;

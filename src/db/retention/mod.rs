@@ -5,10 +5,12 @@
 //! been deleted needs no cursor to stay deleted, so a run that a kill cuts short is simply run
 //! again. [`Task`] names the work, [`Task::job`] makes it a job of the runner of migrations.
 //!
-//! Times are compared with a [`Cutoff`]; what is no time is not old. A row that is exactly as old
+//! Nothing is called old by a clock that may be wrong ([`heard`]). Times are compared with a [`Cutoff`]; what is no time is not old. A row that is exactly as old
 //! as allowed stays.
 
 mod cutoff;
+mod heard;
+mod hold;
 mod job;
 mod nodes;
 mod observers;

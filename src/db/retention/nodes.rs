@@ -5,51 +5,67 @@ use rusqlite::{Connection, params};
 
 use super::Cutoff;
 use super::cutoff::TIME_SHAPE;
+use super::hold::Hold;
+use super::rows::{limit, run};
 use crate::db::error::{DbError, Doing};
 use crate::db::migrations::{JobStep, JobWindow};
 use crate::db::upgrade;
 
-/// Moves the next nodes that were last heard of before `cutoff`. One that was never heard of stays.
+/// Walks the nodes and moves those that were last heard of before `cutoff`. One that was never
+/// heard of stays.
 pub(super) fn move_stale(
     conn: &Connection,
     cutoff: Cutoff,
     window: JobWindow,
+    hold: &Hold,
 ) -> Result<JobStep, DbError> {
-    const ACTION: &str = "move a silent node";
     let copy = carry_sql(&shared_columns(conn)?, Carry::Out);
-    let rowids = stale(conn, cutoff, window)?;
-    for rowid in &rowids {
-        conn.prepare_cached(&copy).and_then(|mut row| row.execute([rowid])).doing(ACTION)?;
-        conn.prepare_cached("DELETE FROM nodes WHERE rowid = ?1")
-            .and_then(|mut row| row.execute([rowid]))
-            .doing(ACTION)?;
-    }
-    let moved = rowids.len() as u64;
-    Ok(JobStep {
-        rows_scanned: moved,
-        rows_changed: moved * 2,
-        last_key: rowids.last().copied().or(window.after),
-        is_done: moved < window.rows_max,
+    let nodes = next_nodes(conn, cutoff, window)?;
+    let mut step = JobStep {
+        is_done: (nodes.len() as u64) < window.rows_max,
+        last_key: window.after,
         ..JobStep::default()
-    })
+    };
+    for (rowid, is_stale) in nodes {
+        if step.rows_scanned > 0 && hold.is_over() {
+            step.is_done = false;
+            break;
+        }
+        (step.rows_scanned, step.last_key) = (step.rows_scanned + 1, Some(rowid));
+        if is_stale {
+            const ACTION: &str = "move a silent node";
+            step.rows_changed += run(conn, ACTION, &copy, [rowid])?;
+            step.rows_changed += run(conn, ACTION, "DELETE FROM nodes WHERE rowid = ?1", [rowid])?;
+        }
+    }
+    Ok(step)
 }
 
-/// The rowids of the next nodes to move, ascending.
-pub(super) fn stale(
+/// The rowids of the next nodes, ascending, and whether each is to move.
+fn next_nodes(
     conn: &Connection,
     cutoff: Cutoff,
     window: JobWindow,
-) -> Result<Vec<i64>, DbError> {
-    let sql = "SELECT rowid FROM nodes WHERE rowid > ?1 AND +last_seen < ?2 \
-               AND last_seen GLOB ?3 ORDER BY rowid LIMIT ?4";
+) -> Result<Vec<(i64, bool)>, DbError> {
+    let sql = "SELECT rowid, COALESCE(last_seen < ?2 AND last_seen GLOB ?3, 0) FROM nodes \
+               WHERE rowid > ?1 ORDER BY rowid LIMIT ?4";
     let after = window.after.unwrap_or(i64::MIN);
-    let rows_max = i64::try_from(window.rows_max).unwrap_or(i64::MAX);
     conn.prepare_cached(sql)
         .and_then(|mut rows| {
-            rows.query_map(params![after, cutoff.iso(), TIME_SHAPE, rows_max], |row| row.get(0))?
-                .collect()
+            let params = params![after, cutoff.iso(), TIME_SHAPE, limit(window.rows_max)];
+            rows.query_map(params, |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
         .doing("find silent nodes")
+}
+
+/// The rowid of the next node.
+pub(super) fn next(conn: &Connection, after: Option<i64>) -> Result<Option<i64>, DbError> {
+    conn.query_row(
+        "SELECT MIN(rowid) FROM nodes WHERE rowid > ?1",
+        [after.unwrap_or(i64::MIN)],
+        |row| row.get(0),
+    )
+    .doing("find silent nodes")
 }
 
 /// Which way a node moves.

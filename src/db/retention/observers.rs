@@ -4,25 +4,21 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Cutoff;
 use super::cutoff::TIME_SHAPE;
-use super::rows::{limit, run};
+use super::rows::{limit, run, walk};
 use crate::db::error::{DbError, Doing};
 use crate::db::migrations::{JobStep, JobWindow};
 
-/// Marks the next observers that were last heard of before `cutoff`.
+/// Walks the observers and marks those that were last heard of before `cutoff`.
 pub(super) fn mark_stale(
     conn: &Connection,
     cutoff: Cutoff,
     window: JobWindow,
 ) -> Result<JobStep, DbError> {
-    let sql = "UPDATE observers SET inactive = 1 WHERE rowid IN (SELECT rowid FROM observers \
-               WHERE last_seen < ?1 AND last_seen GLOB ?2 AND COALESCE(inactive, 0) = 0 LIMIT ?3)";
-    let params = params![cutoff.iso(), TIME_SHAPE, limit(window.rows_max)];
-    let marked = run(conn, "mark a silent observer", sql, params)?;
-    Ok(JobStep {
-        rows_scanned: marked,
-        rows_changed: marked,
-        is_done: marked < window.rows_max,
-        ..JobStep::default()
+    let sql = "UPDATE observers SET inactive = 1 WHERE rowid > ?1 AND rowid <= ?2 \
+               AND last_seen < ?3 AND last_seen GLOB ?4 AND COALESCE(inactive, 0) = 0";
+    walk(conn, "observers", window, |first, last| {
+        let params = params![first, last, cutoff.iso(), TIME_SHAPE];
+        run(conn, "mark a silent observer", sql, params)
     })
 }
 

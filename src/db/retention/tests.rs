@@ -17,6 +17,8 @@ use crate::perf::ledger::Source;
 const NOW_S: i64 = 1_784_364_457;
 const DAY_S: i64 = 86_400;
 
+mod clock;
+
 struct Mesh {
     _folder: TempDir,
     writer: WriteConnection,
@@ -38,6 +40,7 @@ fn mesh(sql: &str) -> Mesh {
         packets: Some(ten),
         client_receptions: Some(ten),
         neighbor_edges: ten,
+        trusts_clock: true,
     };
     Mesh { _folder: folder, writer, parts: TaskParts { keeps, vacuum_pages_max: 1024, clock } }
 }

@@ -1,10 +1,8 @@
 //! Gives free pages back to the file system, a few at a time.
 
-use std::time::Duration;
-
 use rusqlite::Connection;
 
-use crate::clock::Clock;
+use super::hold::Hold;
 use crate::db::error::{DbError, Doing};
 use crate::db::migrations::JobStep;
 
@@ -36,21 +34,20 @@ impl AutoVacuum {
     }
 }
 
-/// Frees up to `pages_max` pages, and stops when `hold` is over. SQLite frees one page each time
+/// Frees up to `pages_max` pages, and stops when `hold` is over; one page is always freed. SQLite frees one page each time
 /// the statement is stepped, so it is stepped to its end (HZ 16).
 pub(super) fn free_pages(
     conn: &Connection,
     pages_max: u64,
-    (clock, hold): (&Clock, Duration),
+    hold: &Hold,
 ) -> Result<JobStep, DbError> {
     const ACTION: &str = "give free pages back";
-    let started = clock.monotonic();
     let mut freed = 0;
     if AutoVacuum::of(conn)? == AutoVacuum::Incremental && pages_max > 0 {
         let sql = format!("PRAGMA incremental_vacuum({pages_max})");
         let mut statement = conn.prepare(&sql).doing(ACTION)?;
         let mut pages = statement.query([]).doing(ACTION)?;
-        while freed < pages_max && clock.monotonic().saturating_sub(started) <= hold {
+        while freed < pages_max && (freed == 0 || !hold.is_over()) {
             if pages.next().doing(ACTION)?.is_none() {
                 break;
             }

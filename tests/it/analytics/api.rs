@@ -123,6 +123,30 @@ async fn an_empty_database_has_figures_too() {
 }
 
 #[actix_web::test]
+async fn who_may_not_write_answers_exactly_or_says_what_is_missing() {
+    let server = Config { role: corescope::config::Role::Server, ..Config::default() };
+    let Some(api) = Api::with(server) else { return };
+    // As the original's ingestor leaves it: there are no tables of ours.
+    api.execute(
+        "DROP TABLE _analytics_blocks; DROP TABLE _analytics_stale; DROP TABLE _analytics_reach; \
+         DROP TRIGGER _analytics_observation_changed; \
+         DROP TRIGGER _analytics_observation_removed; \
+         DROP TRIGGER _analytics_transmission_changed; \
+         DROP TRIGGER _analytics_transmission_removed; DELETE FROM _async_migrations",
+    );
+    assert_eq!(api.json(RF).await["totalTransmissions"], 499, "a small one is read whole");
+    api.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) \
+         INSERT INTO transmissions (id, raw_hex, hash, first_seen) \
+         SELECT 10000 + i * 64, '15', 'more' || i, '2026-05-17T16:05:57Z' FROM n",
+    );
+    api.clock.advance_ms(600_000);
+    let answer = api.get(RF).await;
+    assert_eq!((answer.status.as_u16(), answer.header("Retry-After")), (503, Some("5")));
+    assert!(answer.text().contains("a corescope makes that writes it"), "{}", answer.text());
+}
+
+#[actix_web::test]
 async fn a_large_database_of_another_program_is_warming_up_until_digests_are_made() {
     let Some(mut api) = Api::over_fixture() else { return };
     api.execute(
@@ -137,7 +161,7 @@ async fn a_large_database_of_another_program_is_warming_up_until_digests_are_mad
         assert_eq!(answer.json(), body);
     }
     api.migrate();
-    while api.database.as_mut().unwrap().writer.refresh_digests(None, 5_000).unwrap().is_more {}
+    super::refresh(&mut api.database.as_mut().unwrap().writer, 5_000);
     assert_eq!(api.json(RF).await["totalTransmissions"], 899, "an error is not kept");
     api.json(SIZES).await;
 }

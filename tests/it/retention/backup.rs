@@ -1,5 +1,7 @@
 //! `/api/backup`: a copy of one snapshot while ingest writes.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,8 +14,9 @@ use corescope::db::backup::{BackupError, Backups, Download};
 use corescope::db::{self, OpenOptions};
 
 use super::{is_sound, number, reception, seeded};
+use crate::faults::SmallVolume;
 use crate::support::api::{Answer, Api, KEY, ask, with_key};
-use crate::support::process::wait_for;
+use crate::support::process::{Process, wait_for};
 
 const NOW_S: i64 = 1_784_364_457;
 
@@ -129,7 +132,8 @@ async fn only_who_has_the_key_gets_a_backup_and_only_one_at_a_time() {
     gauge.gauge().store(true, Ordering::Relaxed);
     busy.state.open_backups(gauge);
     let answer = get(&busy, Method::GET).await;
-    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("1")));
+    assert_eq!(answer.status.as_u16(), 409, "one at a time");
+    assert_eq!(answer.json(), serde_json::json!({ "error": "another backup is under way" }));
     let Some(open) = with_backups(Config::default()) else { return };
     assert_eq!(open.get("/api/backup").await.status, 403, "no key is configured");
 }
@@ -139,4 +143,102 @@ async fn without_a_database_there_is_no_backup() {
     let state = Api::closed(with_key(), Clock::manual(0));
     let request = TestRequest::get().uri("/api/backup").insert_header(("X-API-Key", KEY));
     assert_eq!(ask(&state, request).await.status, 503);
+}
+
+#[test]
+fn a_disk_that_is_too_small_or_fills_up_on_the_way_is_said_and_nothing_stays_behind() {
+    let Some(volume) = SmallVolume::mount(96) else {
+        eprintln!("SKIPPED: no small volume can be mounted here");
+        return;
+    };
+    let (_folder, seeded) = seeded(20_000, 0, NOW_S);
+    let bulk = "CREATE TABLE bulk AS WITH RECURSIVE n(v) AS \
+                (SELECT 1 UNION ALL SELECT v + 1 FROM n WHERE v < 6000) SELECT randomblob(4000) FROM n";
+    rusqlite::Connection::open(&seeded).unwrap().execute_batch(bulk).unwrap();
+    let path = volume.path().join("mesh.db");
+    std::fs::copy(seeded, &path).unwrap();
+    let refused = Backups::new(&path, Clock::system()).start().unwrap().size.blocking_recv();
+    let refused = refused.unwrap().unwrap_err();
+    assert!(matches!(refused, BackupError::NoSpace { .. }), "{refused}");
+    let backups = Backups::new(&path, Clock::system()).with_reserve(0);
+    let download = backups.start().unwrap();
+    // It has looked at the free space; now somebody else takes it.
+    wait_for(|| (!copies(&path).is_empty()).then_some(())).expect("no copy is made");
+    let filler = volume.path().join("filler");
+    let filled = std::fs::write(&filler, vec![7; 80 << 20]);
+    assert!(filled.is_err(), "the volume is larger than was thought");
+    let answer = download.size.blocking_recv().unwrap();
+    assert!(matches!(answer, Err(BackupError::Full)), "{answer:?}");
+    wait_for(|| (!backups.gauge().load(Ordering::Relaxed)).then_some(())).expect("still busy");
+    assert_eq!(copies(&path), Vec::<PathBuf>::new());
+    std::fs::remove_file(filler).unwrap();
+    let again = backups.start().unwrap();
+    assert!(again.size.blocking_recv().unwrap().is_ok(), "there is room again");
+}
+
+/// The program over a database of some size.
+fn serving() -> Process {
+    let (_folder, database) = seeded(40_000, 100, Clock::system().now_s());
+    let mut process = Process::prepare(&serde_json::json!({
+        "apiKey": KEY,
+        "mqttSources": [{"name": "nowhere", "broker": "mqtt://127.0.0.1:1", "topics": ["a"]}]
+    }));
+    std::fs::create_dir(process.folder.path().join("data")).unwrap();
+    std::fs::copy(&database, process.database()).unwrap();
+    process.start();
+    process
+}
+
+fn fetch_from(process: &Process) -> Option<Vec<u8>> {
+    let request = ureq::get(&process.url("/api/backup")).header("X-API-Key", KEY);
+    let mut bytes = Vec::new();
+    request.call().ok()?.into_body().into_reader().read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[test]
+fn clients_that_go_away_while_it_is_made_or_fetched_leave_nothing_and_the_next_one_is_served() {
+    let mut process = serving();
+    let ask = || {
+        let url = process.url("");
+        let mut client = TcpStream::connect(url.trim_start_matches("http://")).unwrap();
+        let request = format!("GET /api/backup HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n\r\n");
+        client.write_all(request.as_bytes()).unwrap();
+        client
+    };
+    let client = ask();
+    wait_for(|| (!copies(&process.database()).is_empty()).then_some(())).expect("nothing is made");
+    drop(client);
+    wait_for(|| fetch_from(&process)).expect("the first is never given up");
+    let mut client = ask();
+    let mut begin = [0; 1_000];
+    client.read_exact(&mut begin).unwrap();
+    assert!(begin.starts_with(b"HTTP/1.1 200"));
+    drop(client);
+    let bytes = wait_for(|| fetch_from(&process)).expect("the second is never given up");
+    assert!(bytes.starts_with(b"SQLite format 3"));
+    assert_eq!(copies(&process.database()), Vec::<PathBuf>::new());
+    assert_eq!(process.stop(), Some(0), "{}", process.log());
+}
+
+#[test]
+fn a_backup_that_takes_the_place_of_the_database_is_what_there_was() {
+    let mut process = serving();
+    let bytes = fetch_from(&process).unwrap();
+    let packets = process.get("/api/stats")["totalTransmissions"].clone();
+    assert_eq!(packets, 40_100);
+    assert_eq!(process.stop(), Some(0));
+    let path = process.database();
+    std::fs::write(&path, b"lost").unwrap();
+    // As docs/operating.md says it.
+    std::fs::write(&path, bytes).unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", path.display()));
+    }
+    is_sound(&path);
+    process.start();
+    assert_eq!(process.get("/api/stats")["totalTransmissions"], packets);
+    assert_eq!(process.get("/api/healthz")["ready"], true);
+    assert_eq!(process.stop(), Some(0), "{}", process.log());
+    assert_eq!(number(&path, "SELECT COUNT(*) FROM observations"), 120_300);
 }
