@@ -7,7 +7,7 @@ NODE := $(shell command -v node)
 NPM_RUN := cd web && npm run --silent
 
 .PHONY: pages check-pages test-pages types screenshots build run test check fmt lint doc snap bench \
-        bench-analytics bench-backfill bench-startup dist deps licences clean
+        bench-analytics bench-backfill bench-startup chaos fuzz load dist deps licences clean
 
 build: pages      ## release build, charts included
 	$(CARGO) build --release --locked
@@ -75,6 +75,15 @@ bench-backfill:   ## what anybody feels of a migration (CORESCOPE_BENCH_DB: a se
 
 bench-startup: build  ## from start to first answers and full coverage (CORESCOPE_BENCH_DB as above)
 	$(CARGO) bench --locked --bench startup
+
+chaos:            ## everything that can break, for long (CHAOS_SEED, CHAOS_ROUNDS, CHAOS_ONLY)
+	$(CARGO) test --locked --test it chaos -- --ignored --nocapture --test-threads=1
+
+fuzz:             ## 10 million inputs of each kind (FUZZ_RUNS; needs cargo-fuzz)
+	scripts/fuzz.sh
+
+load: build       ## 1,000 receptions a second for ten minutes, watched (LOAD_RATE, LOAD_SECONDS)
+	$(CARGO) bench --locked --bench load
 
 licences:         ## licences, duplicate and banned crates (needs cargo-deny)
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check licenses bans sources; \

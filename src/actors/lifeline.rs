@@ -10,6 +10,13 @@ pub struct Lifeline {
     deaths: UnboundedSender<&'static str>,
 }
 
+impl Lifeline {
+    /// Asks for the process's orderly end while the actor lives on, so that it can still be closed.
+    pub fn give_up(&self, reason: &'static str) {
+        let _ = self.deaths.send(reason);
+    }
+}
+
 impl Drop for Lifeline {
     fn drop(&mut self) {
         // Nobody listens any more when the process is already stopping.

@@ -40,7 +40,7 @@ pub struct Writer {
     live: Line<Live>,
     totals: Arc<WriteTotals>,
     window: Arc<Window>,
-    _lifeline: Lifeline,
+    lifeline: Lifeline,
 }
 
 /// What was written since the start, readable by anyone without asking.
@@ -67,7 +67,7 @@ impl Writer {
         window: Arc<Window>,
         lifeline: Lifeline,
     ) -> Self {
-        Self { connection: Some(connection), live, totals, window, _lifeline: lifeline }
+        Self { connection: Some(connection), live, totals, window, lifeline }
     }
 
     fn connection(&mut self) -> Result<&mut WriteConnection, DbError> {
@@ -80,6 +80,9 @@ impl Writer {
         let committed = self.connection()?.commit(records);
         let outcomes = committed.as_ref().map_or(&[][..], |commit| &commit.outcomes);
         self.window.end_commit(outcomes.iter().filter_map(transmission_of));
+        if let Err(DbError::Moved { is_for_good: true, .. }) = committed {
+            self.lifeline.give_up("the database file was replaced by another: its connection");
+        }
         let commit = committed?;
         if commit.counts.foreign_writes > 0 && self.totals.counts().foreign_writes == 0 {
             tracing::warn!("another program writes to this database; only one should");

@@ -128,6 +128,17 @@ pub enum DbError {
         /// The name that was asked for.
         name: String,
     },
+    /// The file at the path is not the one that was opened, or there is none. What would be written
+    /// now could not be found by the next start.
+    #[error("cannot write: {} was {}", path.display(), if *is_replaced { "replaced by another file" } else { "moved away" })]
+    Moved {
+        /// Where the file was opened.
+        path: PathBuf,
+        /// Whether another one is there.
+        is_replaced: bool,
+        /// Whether it has been so for so long that nobody will put it back.
+        is_for_good: bool,
+    },
     /// The connection has been closed.
     #[error("the database is closed")]
     Closed,
@@ -214,6 +225,7 @@ impl DbError {
                 | Self::ReadOnly { .. }
                 | Self::Interrupted { .. }
                 | Self::InUse { .. }
+                | Self::Moved { .. }
         )
     }
 

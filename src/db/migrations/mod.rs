@@ -56,6 +56,18 @@ pub struct Migration {
     pub recorded_as: Option<&'static str>,
     /// On which databases there is anything to do.
     pub applies: Applies,
+    /// Finds out at the start whether another program has left such rows since it was done.
+    pub left: Option<Left>,
+}
+
+/// A question whose answer is 1 if there are rows to change again. It looks at a bounded number of
+/// the newest rows, and is asked only where these indexes stand.
+#[derive(Clone, Copy, Debug)]
+pub struct Left {
+    /// Returns 0 or 1.
+    pub sql: &'static str,
+    /// What keeps it from passing through a table.
+    pub needs: &'static [&'static str],
 }
 
 /// A walk over the rows of one table in ascending order of a key.

@@ -35,10 +35,24 @@ pub(in crate::db) fn register(
         }
         if status != Some("pending_async") || !present.runs.contains(migration.name) {
             begin_again(tx, migration.name, now_s)?;
+        } else {
+            extend(tx, migration)?;
         }
         pending.push(migration.name);
     }
     Ok(pending)
+}
+
+/// Rows that were added while the run lay still may be another program's, in the old form: the
+/// walk goes on to the last of them. Rows of ours are walked for nothing.
+fn extend(tx: &Connection, migration: &Migration) -> Result<(), DbError> {
+    let Some(Walk { table, key, .. }) = migration.walk else { return Ok(()) };
+    let sql = format!(
+        "UPDATE _migration_runs SET upper_key = MAX(upper_key, \
+         COALESCE((SELECT MAX({key}) FROM {table}), upper_key)) WHERE name = ?1"
+    );
+    execute(tx, &sql, [migration.name])?;
+    Ok(())
 }
 
 /// What is there before migrations are registered.
@@ -89,7 +103,19 @@ impl Present {
         let Some(walk) = &migration.walk else { return Ok(true) };
         let is_recorded = migration.recorded_as.is_some_and(|name| self.recorded.contains(name));
         let is_done = is_recorded || status == Some("done") || is_implied_by_index(migration);
-        Ok(is_done || !upgrade::has_rows(tx, walk.table)?)
+        if !is_done {
+            return Ok(!upgrade::has_rows(tx, walk.table)?);
+        }
+        Ok(!self.has_left(tx, migration)?)
+    }
+
+    /// Whether another program has written rows of the old form since it was done.
+    fn has_left(&self, tx: &Connection, migration: &Migration) -> Result<bool, DbError> {
+        let Some(left) = migration.left else { return Ok(false) };
+        if left.needs.iter().any(|index| !self.indexes.contains(*index)) {
+            return Ok(false);
+        }
+        tx.query_row(left.sql, [], |row| row.get(0)).doing(BOOKKEEPING)
     }
 
     /// Whether only `_async_migrations` can say that it is done.

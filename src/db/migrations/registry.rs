@@ -34,6 +34,7 @@ pub const MIGRATIONS: &[Migration] = &[
             only: "last_seen = 0",
             apply: transmissions::fill_last_seen,
         }),
+        left: Some(transmissions::LAST_SEEN_LEFT),
         ..unrecorded("tx_last_seen_backfill_v1")
     },
     build("idx_transmissions_first_seen"),
@@ -72,6 +73,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         walk: walk("transmissions", transmissions::fill_from_pubkey),
         index: Some("idx_transmissions_from_pubkey"),
+        left: Some(transmissions::FROM_PUBKEY_LEFT),
         ..unrecorded("backfill_from_pubkey_v1")
     },
     Migration { walk: walk("nodes", nodes::lower_keys), ..unrecorded("nodes_lower_case_keys_v1") },
@@ -165,6 +167,7 @@ const fn unrecorded(name: &'static str) -> Migration {
         index: None,
         recorded_as: None,
         applies: Applies::Always,
+        left: None,
     }
 }
 

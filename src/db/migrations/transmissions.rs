@@ -5,8 +5,23 @@
 
 use rusqlite::{Connection, params};
 
-use super::KeyRange;
+use super::{KeyRange, Left};
 use crate::db::error::{DbError, Doing};
+
+/// An original from before the column leaves 0.
+pub(super) const LAST_SEEN_LEFT: Left = Left {
+    sql: "SELECT EXISTS (SELECT 1 FROM (SELECT id FROM transmissions WHERE last_seen = 0 \
+          ORDER BY id DESC LIMIT 1000) AS unfilled WHERE EXISTS (SELECT 1 FROM observations \
+          WHERE transmission_id = unfilled.id AND timestamp > 0))",
+    needs: &["idx_tx_last_seen_zero", "idx_observations_tx_ts"],
+};
+
+/// One from before that column leaves NULL; a later one looks at each of its starts.
+pub(super) const FROM_PUBKEY_LEFT: Left = Left {
+    sql: "SELECT EXISTS (SELECT 1 FROM (SELECT payload_type, from_pubkey FROM transmissions \
+          ORDER BY id DESC LIMIT 1000) WHERE payload_type = 4 AND from_pubkey IS NULL)",
+    needs: &[],
+};
 
 /// Runs one statement over a key range (`?1` to `?2`) and returns the rows it changed.
 pub(super) fn change(

@@ -9,6 +9,7 @@ mod noted;
 mod observations;
 mod observers;
 mod others;
+mod place;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::group::Group;
+use self::place::Place;
 pub(super) use self::noted::Done;
 use super::counters;
 use super::error::{DbError, Doing};
@@ -41,7 +43,7 @@ use crate::perf::recent::Recent;
 pub struct WriteConnection {
     pub(super) conn: Connection,
     pub(super) options: OpenOptions,
-    path: PathBuf,
+    place: Place,
     tables: KnownTables,
     durability: Durability,
     data_version: Option<i64>,
@@ -179,7 +181,7 @@ impl WriteConnection {
             wait: Duration::ZERO,
             conn,
             options: options.clone(),
-            path,
+            place: Place::of(path),
             tables,
             durability: Durability::Normal,
             data_version: None,
@@ -190,7 +192,7 @@ impl WriteConnection {
 
     /// The database file, links followed.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.place.path()
     }
 
     /// Stores a group in one durable transaction. A group may be sent again, whole or in part:

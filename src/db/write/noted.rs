@@ -55,7 +55,7 @@ impl WriteConnection {
         run: impl FnOnce(&mut Self) -> Result<Done<T>, DbError>,
     ) -> Result<T, DbError> {
         let started = self.options.clock.monotonic();
-        let result = run(self);
+        let result = self.place.check(started).and_then(|()| run(self));
         let now = self.options.clock.monotonic();
         let (transactions, hold, answer) = match result {
             Ok(done) => {

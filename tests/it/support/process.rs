@@ -15,6 +15,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A `corescope serve` with its folder. Killed when dropped.
 pub struct Process {
     pub folder: tempfile::TempDir,
+    /// Set for the program besides what is always set.
+    pub environment: Vec<(String, String)>,
     child: Option<Child>,
     address: Option<SocketAddr>,
     log: Arc<Mutex<String>>,
@@ -25,7 +27,7 @@ impl Process {
     pub fn prepare(config: &serde_json::Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        Self { folder, child: None, address: None, log: Arc::default() }
+        Self { folder, environment: Vec::new(), child: None, address: None, log: Arc::default() }
     }
 
     /// Starts it and waits for nothing.
@@ -75,6 +77,7 @@ impl Process {
             .env_remove("DB_PATH")
             .env_remove("MQTT_BROKER")
             .env("CORESCOPE_INGESTOR_STATS", self.folder.path().join("stats.json"))
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -115,17 +118,43 @@ impl Process {
         }
     }
 
+    /// Sends a signal and waits for nothing.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
+        rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// Waits until it has ended by itself; returns the exit code.
+    pub fn wait(&mut self) -> Option<i32> {
+        let mut child = self.child.take().unwrap();
+        let status = wait_for(|| child.try_wait().unwrap());
+        if status.is_none() {
+            child.kill().unwrap();
+            panic!("it did not end\n{}", self.log());
+        }
+        status.and_then(|status| status.code())
+    }
+
     /// SIGTERM, then waits for the end; returns the exit code.
     pub fn stop(&mut self) -> Option<i32> {
+        self.signal(rustix::process::Signal::TERM);
         let mut child = self.child.take().unwrap();
-        let id = rustix::process::Pid::from_child(&child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
         let status = wait_for(|| child.try_wait().unwrap());
         if status.is_none() {
             child.kill().unwrap();
             panic!("it did not stop\n{}", self.log());
         }
         status.and_then(|status| status.code())
+    }
+
+    /// Where it listens, once it has started.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     /// Where it listens.
