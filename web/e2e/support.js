@@ -114,7 +114,7 @@ export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: FL
  * @param {{ width?: number, height?: number, dark?: boolean, prepare?: (page: import('playwright-core').Page) => Promise<unknown> }} [how]
  */
 export async function openPage(browser, url, { width = 1280, height = 900, dark = false, prepare } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' });
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
   /** @type {string[]} */
   const faults = [];
@@ -128,9 +128,17 @@ export async function openPage(browser, url, { width = 1280, height = 900, dark 
     const address = new URL(request.url());
     if (address.protocol !== 'data:' && address.origin !== new URL(url).origin) faults.push(`asked ${address.origin}`);
   });
+  if (process.env.WEB_FILES === 'here') await page.route('**/assets/*/{src,styles,vendor}/**', ownFile);
   await prepare?.(page);
   await page.goto(url);
   return { page, faults, close: () => context.close() };
+}
+
+/** The file as it is in the working tree, not as it was built in: for whoever works on the pages (`WEB_FILES=here`).
+ * @param {import('playwright-core').Route} route */
+function ownFile(route) {
+  const name = new URL(route.request().url()).pathname.split('/').slice(3).join('/');
+  return route.fulfill({ path: here(`../${name}`) });
 }
 
 /** No violation of WCAG or of good practice. @param {import('playwright-core').Page} page */
