@@ -41,6 +41,8 @@ pub struct Gathered<'g> {
     pub counts: Option<&'g Counts>,
     /// New transmissions since the start; `None` in a process that does not write.
     pub inserts: Option<u64>,
+    /// Commits of others that the writer noticed; `None` as above.
+    pub foreign_writes: Option<u64>,
     /// The latest look at the database.
     pub sqlite: SqlitePerf,
     /// Of the process.
@@ -82,6 +84,9 @@ pub struct Overview<'g> {
     memory_breakdown_note: Option<&'static str>,
     #[schema(value_type = Vec<MigrationStatus>)]
     async_migrations: Arc<Vec<MigrationStatus>>,
+    /// Writes of another program that the writer noticed since the start (decision 10); `null` in
+    /// a process that does not write.
+    foreign_writes: Option<u64>,
     /// What retention does; `null` in a process that does not write.
     #[schema(value_type = Option<Vec<Object>>)]
     maintenance: Option<Arc<Vec<TaskStatus>>>,
@@ -250,6 +255,7 @@ pub fn overview(gathered: Gathered<'_>) -> Overview<'_> {
         memory_breakdown: is_broken_down.then(MemoryBreakdown::default),
         memory_breakdown_note: is_broken_down.then_some(NO_STORE),
         endpoints: gathered.routes,
+        foreign_writes: gathered.foreign_writes,
         async_migrations: gathered.migrations,
         maintenance: gathered.maintenance,
     }

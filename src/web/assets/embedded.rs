@@ -73,7 +73,7 @@ fn send(request: &HttpRequest, file: &File, kept: &'static str) -> HttpResponse 
     let is_known = has(request.headers(), IF_NONE_MATCH, |known| known.contains(&tag));
     let mut answer = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer.insert_header((CACHE_CONTROL, kept)).insert_header((VARY, "Accept-Encoding"));
-    if kept != NEVER_KEPT {
+    if kept == ASKED_AGAIN {
         answer.insert_header((ETAG, tag));
     }
     if is_known {

@@ -73,6 +73,7 @@ export function mount(root) {
   const task = async (/** @type {AbortSignal} */ signal) => {
     /** @type {{ name: string, why: string }[]} */
     const unread = [];
+    const isFirst = !isFilled;
     const [perf, io, writes, sqlite, health, anomalies, migrations, mqtt, found] = await Promise.all([
       get('/api/perf', { signal }),
       optional('Disk I/O', unread, get('/api/perf/io', { signal })),
@@ -82,7 +83,8 @@ export function mount(root) {
       optional('Judgement', unread, get('/api/perf/anomalies', { signal })),
       optional('Migrations', unread, get('/api/perf/async-migrations', { signal })),
       optional('MQTT status', unread, get('/api/mqtt/status', { signal })),
-      optional('Recurring work', unread, get('/api/perf/jobs', { signal })),
+      // The schedule in /api/perf is enough to begin with.
+      isFirst ? [] : optional('Recurring work', unread, get('/api/perf/jobs', { signal })),
     ]);
     const [tasks, jobs] = [tasksOf(perf.maintenance), jobsOf(found)];
     if (hasNews(migrations)) wakeBanner();
@@ -91,7 +93,7 @@ export function mount(root) {
       const why = unread.find((one) => one.name === name)?.why ?? 'no reason is known';
       section.setNote(`Cannot be read now: ${why}. What is shown is older.`, 'warn');
     };
-    status.update(findingsOf({ anomalies, migrations, mqtt, io, tasks, store: perf.packetStore, unread }, Date.now()), anomalies);
+    status.update(findingsOf({ anomalies, migrations, mqtt, io, tasks, store: perf.packetStore, foreignWrites: perf.foreignWrites ?? null, unread }, Date.now()), anomalies);
     overview.update(overviewFigures(perf, health));
     if (io) sections.io.update(io); else failed(sections.io, 'Disk I/O');
     if (writes) sections.writes.update(writes); else failed(sections.writes, 'Write sources');

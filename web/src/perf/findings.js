@@ -2,7 +2,7 @@
 
 import { STALE_MS } from '../banner/rules.js';
 import {
-  bytes, byteRate, clockTime, count, duration, fixed, milliseconds, parseUtc, percent, perSecond,
+  bytes, byteRate, clockTime, count, duration, fixed, milliseconds, parseUtc, percent, perSecond, plural,
 } from '../shared/format.js';
 
 /**
@@ -16,6 +16,7 @@ import {
  *   io: Schemas['IoBody'] | null,
  *   tasks: import('./maintenance.js').Task[],
  *   store: Schemas['PerfStore'] | null,
+ *   foreignWrites: number | null,
  *   unread: { name: string, why: string }[],
  * }} Seen
  */
@@ -88,6 +89,10 @@ export function findingsOf(seen, nowMs) {
     ...(seen.mqtt?.sources ?? []).flatMap((source) => ofSource(source, nowMs)),
     ...seen.tasks.flatMap((task) => ofTask(task, nowMs)),
     ...ofStore(seen.store),
+    ...(seen.foreignWrites ? [{
+      key: 'foreign', tone: /** @type {const} */ ('warn'), details: 'since the start',
+      what: `Another program writes to this database: seen ${plural(seen.foreignWrites, 'time')}`,
+    }] : []),
     ...ofStats(seen.io?.ingestorStatus),
     ...(seen.anomalies?.reason ? [{
       key: 'judgement', tone: /** @type {const} */ ('warn'), what: `Nothing is judged now: ${seen.anomalies.reason}`, details: '',
