@@ -160,11 +160,11 @@ test('the death of the server is shown within one interval, and recovered from w
   await filled(page);
   await page.evaluate(() => { /** @type {any} */ (globalThis).isSame = true; });
   await server.kill();
-  await page.locator('.freshness[data-kind=failed]').waitFor({ timeout: 11_000 });
+  await page.locator('.freshness[data-kind=failed]').waitFor({ timeout: 20_000 });
   assert.match(await page.locator('.freshness').innerText(), /No answer since .* What is shown is/);
   await page.locator('#warmup-banner', { hasText: 'does not answer' }).waitFor();
   await server.start();
-  await page.locator('.freshness[data-kind=fresh]').waitFor({ timeout: 11_000 });
+  await page.locator('.freshness[data-kind=fresh]').waitFor({ timeout: 20_000 });
   await page.locator('#warmup-banner.warmup-banner--hidden').waitFor({ state: 'attached', timeout: 20_000 });
   assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).isSame), true);
   assert.deepEqual(faults, []);

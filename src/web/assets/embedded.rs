@@ -1,10 +1,10 @@
 //! The pages that are built in (`web/`, embedded by `build.rs`).
 
-use actix_web::http::header::{
-    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderMap,
-    IF_NONE_MATCH, REFERRER_POLICY, VARY,
-};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG,
+    HeaderMap, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+};
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{NEVER_KEPT, POLICY};
