@@ -42,7 +42,7 @@ test-pages: pages ## the pages: pure parts, then a real browser against a real s
 	$(CARGO) build --locked
 	$(NPM_RUN) e2e
 
-screenshots: build ## docs/screenshots
+screenshots: $(if $(CORESCOPE_BIN),pages,build) ## docs/screenshots (CORESCOPE_BIN: another program)
 	$(NPM_RUN) screenshots
 else
 pages check-pages types test-pages screenshots:

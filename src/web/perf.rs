@@ -96,6 +96,7 @@ fn gather<'s>(state: &'s AppState, counted: Option<&'s Counted>, params: &Params
         store: state.config.packet_store,
         counts: counted.map(|counted| &counted.counts),
         inserts: write_side.map(|side| side.totals.counts().tx_inserted),
+        foreign_writes: write_side.map(|side| side.totals.counts().foreign_writes),
         sqlite: vitals::sqlite_body(latest_vitals(state).as_deref(), state.clock.monotonic()),
         memory: memory::read(),
         processors: std::thread::available_parallelism().ok().map(Into::into),

@@ -41,6 +41,8 @@ pub struct Gathered<'g> {
     pub counts: Option<&'g Counts>,
     /// New transmissions since the start; `None` in a process that does not write.
     pub inserts: Option<u64>,
+    /// Commits of others that the writer noticed; `None` as above.
+    pub foreign_writes: Option<u64>,
     /// The latest look at the database.
     pub sqlite: SqlitePerf,
     /// Of the process.
@@ -83,6 +85,9 @@ pub struct Overview<'g> {
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_breakdown_note: Option<&'static str>,
     async_migrations: Vec<MigrationView>,
+    /// Writes of another program that the writer noticed since the start (decision 10); `null` in
+    /// a process that does not write.
+    foreign_writes: Option<u64>,
     /// What retention does; `null` in a process that does not write.
     #[schema(value_type = Option<Vec<Object>>)]
     maintenance: Option<Arc<Vec<TaskStatus>>>,
@@ -252,6 +257,7 @@ pub fn overview(gathered: Gathered<'_>) -> Overview<'_> {
         memory_breakdown,
         memory_breakdown_note: is_broken_down.then_some(BREAKDOWN_NOTE),
         endpoints: gathered.routes,
+        foreign_writes: gathered.foreign_writes,
         async_migrations: gathered.migrations,
         maintenance: gathered.maintenance,
     }

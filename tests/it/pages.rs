@@ -26,6 +26,10 @@ async fn every_page_has_the_shell_and_a_policy_that_lets_no_text_become_code() {
         assert_eq!(api.get(page).await.text(), shell, "{page}");
     }
     assert_eq!(api.get("/nope").await.status, 404);
+    let mistyped = TestRequest::get().uri("/nope").insert_header(("accept", "text/html,*/*"));
+    let mistyped = ask(&api.state, mistyped).await;
+    assert_eq!((mistyped.status.as_u16(), mistyped.text()), (404, shell), "a browser gets a page");
+    assert_eq!(mistyped.header("content-security-policy"), Some(policy));
     assert_eq!(api.get("/api/perf.html").await.status, 404);
 }
 

@@ -4,8 +4,8 @@ import { after, before, test } from 'node:test';
 import { KEY, expectNoViolations, launch, openPage, seeded, skip, startServer, until } from './support.js';
 
 const NAME = 'tx_last_seen_backfill_v1';
-/** So slow that there is time to click. */
-const SLOW = { migrations: { batchRowsMax: 20, pauseMinMs: 200 } };
+/** So slow that there is time to click: at least two minutes of pauses for the 6,000 rows. */
+const SLOW = { migrations: { batchRowsMax: 10, pauseMinMs: 200 } };
 const FAILED = `INSERT INTO _async_migrations (name, status, started_at, ended_at, error)
   VALUES ('broken_index_v1', 'failed', datetime('now', '-1 minutes'), datetime('now'), 'disk <b>full</b>')`;
 
@@ -16,6 +16,8 @@ let browser;
 before(async () => {
   if (skip) return;
   [server, browser] = await Promise.all([startServer({ config: SLOW, seed: seeded(6000, FAILED) }), launch()]);
+  // Whoever's turn it is: the others are not in the way of the one that is looked at.
+  await hurry((name) => name !== NAME);
 });
 after(async () => {
   await browser?.close();
@@ -24,6 +26,17 @@ after(async () => {
 
 const list = async () => (await fetch(`${server.url}/api/perf/async-migrations`)).json();
 const state = async () => (await list()).find((/** @type {any} */ one) => one.name === NAME);
+
+/** Turns the knobs of those that are left and that `isMeant`, so that they end soon. @param {(name: string) => boolean} isMeant */
+async function hurry(isMeant) {
+  const body = JSON.stringify({ batchRowsMax: 20_000, pauseMinMs: 0, turbo: 1, by: 'test', reason: 'fast', forSec: 600 });
+  for (const { name, status } of await list()) {
+    if (status !== 'running' || !isMeant(name)) continue;
+    const answer = await fetch(`${server.url}/api/perf/async-migrations/${name}/tune`, { method: 'POST', headers: { 'X-API-Key': KEY }, body });
+    // It may have ended meanwhile.
+    assert.ok([200, 409].includes(answer.status), `${name}: ${answer.status}`);
+  }
+}
 
 test('a backfill is paused and resumed by clicking; the key is asked for once and kept nowhere', { skip }, async () => {
   await until('the backfill to run', async () => (await state()).rowsProcessed > 0);
@@ -56,14 +69,14 @@ test('the knobs are turned for a while, and a dry run predicts', { skip }, async
   const { page, close } = await openPage(browser, `${server.url}/perf`);
   await page.getByRole('button', { name: `Tune ${NAME}` }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Rows of a batch at most').fill('10');
+  await dialog.getByLabel('Rows of a batch at most').fill('5');
   await dialog.getByLabel(/Why/).fill('gently');
   await dialog.getByRole('button', { name: 'Set' }).click();
   await dialog.getByLabel('API key').fill(KEY);
   await dialog.getByRole('button', { name: 'Send' }).click();
-  await until('the knob', async () => (await state()).live?.knobs.batchRowsMax === 10);
+  await until('the knob', async () => (await state()).live?.knobs.batchRowsMax === 5);
   assert.deepEqual((await state()).live.settings.map((/** @type {any} */ one) => [one.knob, one.by, one.reason]), [['batchRowsMax', 'Perf page', 'gently']]);
-  await page.locator('.migration__reason', { hasText: 'batchRowsMax = 10 by Perf page (gently)' }).waitFor();
+  await page.locator('.migration__reason', { hasText: 'batchRowsMax = 5 by Perf page (gently)' }).waitFor();
   await close();
 });
 
@@ -88,18 +101,14 @@ test('a failed migration is named on every page until its line is dismissed (002
 });
 
 test('the banner shows progress and goes when the work is done (002-19, 004-A4); then nobody asks any more', { skip }, async () => {
-  const { page, close } = await openPage(browser, `${server.url}/nodes`, { prepare: (fresh) => fresh.clock.install() });
-  const line = page.locator('.warmup-banner__item', { hasText: NAME });
+  // A page that asks nothing itself: its clock may run faster than answers come.
+  const { page, close } = await openPage(browser, `${server.url}/nowhere`, { prepare: (fresh) => fresh.clock.install() });
+  const line = page.locator('.warmup-banner__item', { hasText: new RegExp(`^Migration ${NAME}`) });
   await line.waitFor();
   assert.match(await line.innerText(), /[\d,]+ \/ 6,000/);
   await page.getByRole('button', { name: 'Dismiss the line about broken_index_v1' }).click();
-  const fast = JSON.stringify({ batchRowsMax: 20_000, pauseMinMs: 0, turbo: 1, by: 'test', reason: 'fast', forSec: 600 });
-  const left = async () => (await list()).filter((/** @type {any} */ one) => one.status === 'running');
-  for (const { name } of await left()) {
-    const path = `/api/perf/async-migrations/${name}/tune`;
-    assert.equal((await fetch(server.url + path, { method: 'POST', headers: { 'X-API-Key': KEY }, body: fast })).status, 200);
-  }
-  await until('the work to be done', async () => (await left()).length === 0, 60_000);
+  await hurry(() => true);
+  await until('the work to be done', async () => (await list()).every((/** @type {any} */ one) => one.status !== 'running'), 60_000);
   await until('the banner to go', async () => {
     await page.clock.runFor(5000);
     return page.locator('#warmup-banner.warmup-banner--hidden').count();

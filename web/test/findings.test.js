@@ -6,7 +6,7 @@ const NOW = Date.UTC(2026, 10, 23, 12, 0, 0);
 /** @param {object} of @returns {any} */
 const anomaly = (of) => ({ rule: 'baseline', series: 'process.write', unit: 'B/s', value: 20_971_520, normal: 1_048_576, sinceMs: NOW - 240_000, source: null, mad: 0, score: 9, what: '', ...of });
 /** @param {object} of @returns {any} */
-const seen = (of) => ({ anomalies: { judgedAt: '2026-11-23T12:00:00Z', everySec: 10, anomalies: [] }, migrations: [], mqtt: null, io: null, unread: [], ...of });
+const seen = (of) => ({ anomalies: { judgedAt: '2026-11-23T12:00:00Z', everySec: 10, anomalies: [] }, migrations: [], mqtt: null, io: null, tasks: [], store: null, foreignWrites: 0, unread: [], ...of });
 
 test('an anomaly says what, since when, against what normal and from which source', () => {
   const finding = anomalyFinding(anomaly({ source: 'backfill_x' }), NOW);
@@ -43,4 +43,24 @@ test('the worst comes first: lost messages and failed migrations before what is 
   assert.deepEqual(findings.map(({ tone }) => tone), ['bad', 'bad', 'bad', 'warn']);
   assert.equal(findings[0]?.what, 'Migration m failed: disk full');
   assert.equal(verdictOf(findings, null).tone, 'bad');
+});
+
+test('a source that is silent for more than five minutes is a finding, exactly five are not', () => {
+  const silent = (/** @type {number} */ forS) => findingsOf(seen({ mqtt: { sources: [{ name: 's', connected: true, lastPacketUnix: NOW / 1000 - forS }] } }), NOW);
+  assert.deepEqual(silent(300), []);
+  assert.deepEqual(silent(301).map(({ what, tone }) => [what, tone]), [['No packets from MQTT source s for 5 minutes', 'warn']]);
+  assert.deepEqual(findingsOf(seen({ mqtt: { sources: [{ name: 's', connected: true, lastPacketUnix: 0 }] } }), NOW), [], 'nothing yet is not silence');
+});
+
+test('a program that writes beside us is named (decision 10); none is no finding', () => {
+  assert.deepEqual(findingsOf(seen({ foreignWrites: null }), NOW), []);
+  assert.match(findingsOf(seen({ foreignWrites: 2 }), NOW)[0]?.what ?? '', /Another program writes to this database: seen 2 times/);
+});
+
+test('recurring work that failed and history that was not read are findings with their reasons', () => {
+  const findings = findingsOf(seen({
+    tasks: [{ name: 'prune_packets', state: 'failed', reason: 'disk full', lastRunAt: '2026-11-23T11:59:00Z' }, { name: 'optimize', state: 'waiting' }],
+    store: { backgroundLoadFailed: true, backgroundLoadError: 'no memory' },
+  }), NOW);
+  assert.deepEqual(findings.map(({ what }) => what), ['The last run of prune_packets failed: disk full', 'History was not read into memory: no memory']);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { aligned, stepOf, summaryOf } from '../src/perf/chart.js';
+import { aligned, stepOf, summaryOf, timesOf } from '../src/perf/chart.js';
 import { commandsOf, etaText, progressText } from '../src/perf/eta.js';
 import { ioRows } from '../src/perf/io.js';
 import { loadText } from '../src/perf/process.js';
@@ -62,10 +62,17 @@ test('a load that failed is failed, whatever else is said', () => {
 });
 
 test('series of one chart share their steps, with gaps where one has nothing', () => {
-  const data = aligned([{ atMs: [60_500, 120_100], values: [1, 2] }, { atMs: [120_000, 181_000], values: [null, 3] }], 60);
-  assert.deepEqual(data, [[60, 120, 180], [1, 2, null], [null, null, 3]]);
+  const data = aligned([{ atMs: [60_500, 180_100], values: [1, 2] }, { atMs: [120_000, 181_000], values: [null, 3] }, { atMs: [], values: [] }], 60);
+  assert.deepEqual(data, [[60, 120, 180], [1, null, 2], [null, null, 3], [null, null, null]]);
+  const late = aligned([{ atMs: [60_000, 120_000], values: [1, 2] }, { atMs: [60_000, 120_000, 180_000], values: [3, 4, 5] }], 60);
+  assert.deepEqual(late, [[60, 120], [1, 2], [3, 4]], 'a step that only the later one was asked about is not the last');
   assert.deepEqual(summaryOf('x', [null, 4, 2]), { label: 'x', now: 2, least: 2, mean: 3, most: 4 });
   assert.deepEqual(summaryOf('x', [null]), { label: 'x', now: null, least: null, mean: null, most: null });
+});
+
+test('times of a short chart have seconds, those of an hour have none', () => {
+  assert.match(timesOf([60], [0, 599])[0] ?? '', /^\d\d:\d\d:\d\d$/);
+  assert.match(timesOf([60], [0, 600])[0] ?? '', /^\d\d:\d\d$/);
 });
 
 test('a young process has short steps, an hour has sixty', () => {

@@ -1,8 +1,9 @@
 //! The pages that are built in (`web/`, embedded by `build.rs`).
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderMap,
-    IF_NONE_MATCH, REFERRER_POLICY, VARY,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG,
+    HeaderMap, IF_NONE_MATCH, REFERRER_POLICY, VARY,
 };
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -30,9 +31,12 @@ struct File {
 /// kept for good by browsers, so an update is seen at once and nothing is asked twice.
 pub(super) fn answer(request: &HttpRequest, path: &str) -> Result<HttpResponse, ApiError> {
     let path = path.trim_start_matches('/');
-    if is_page(path) {
+    if is_page(path) || is_mistyped(request, path) {
         let shell = file(SHELL).ok_or_else(ApiError::not_found)?;
         let mut page = send(request, shell, NEVER_KEPT);
+        if !is_page(path) {
+            *page.status_mut() = StatusCode::NOT_FOUND;
+        }
         page.headers_mut().insert(CONTENT_SECURITY_POLICY, POLICY.parse().map_err(broken)?);
         page.headers_mut().insert(REFERRER_POLICY, "no-referrer".parse().map_err(broken)?);
         return Ok(page);
@@ -54,6 +58,12 @@ fn is_page(path: &str) -> bool {
     matches!(path, "" | SHELL) || PAGES.contains(&first)
 }
 
+/// A browser at an address that is none of ours: it gets a page that says so, programs get JSON.
+fn is_mistyped(request: &HttpRequest, path: &str) -> bool {
+    !path.starts_with("assets/")
+        && has(request.headers(), ACCEPT, |accepted| accepted.contains("text/html"))
+}
+
 fn file(name: &str) -> Option<&'static File> {
     FILES.binary_search_by(|file| file.name.cmp(name)).ok().map(|index| &FILES[index])
 }
@@ -63,7 +73,7 @@ fn send(request: &HttpRequest, file: &File, kept: &'static str) -> HttpResponse 
     let is_known = has(request.headers(), IF_NONE_MATCH, |known| known.contains(&tag));
     let mut answer = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     answer.insert_header((CACHE_CONTROL, kept)).insert_header((VARY, "Accept-Encoding"));
-    if kept != NEVER_KEPT {
+    if kept == ASKED_AGAIN {
         answer.insert_header((ETAG, tag));
     }
     if is_known {

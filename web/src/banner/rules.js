@@ -89,8 +89,8 @@ function pubkeyLines(healthz) {
   const backfill = healthz?.from_pubkey_backfill;
   if (backfill?.done !== false) return [];
   const { processed, total } = backfill;
-  const share = shareOf(processed, total);
-  const text = `${count(processed)} / ${count(total)} (${Math.floor((share ?? 0) * 100)}%)`;
+  const share = shareOf(processed, total) ?? 0;
+  const text = `${count(processed)} / ${count(total)} (${Math.floor(share * 100)}%)`;
   return [{ key: 'pubkey', text: 'Backfilling pubkey index', progress: { share, text } }];
 }
 

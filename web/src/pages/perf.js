@@ -9,6 +9,7 @@ import { freshnessLine } from '../shared/freshness.js';
 import { startPoll, textOf } from '../shared/poll.js';
 import { findingsOf, verdictOf } from '../perf/findings.js';
 import { ioSection } from '../perf/io.js';
+import { jobsOf, maintenanceSection, tasksOf } from '../perf/maintenance.js';
 import { migrationsSection } from '../perf/migrations.js';
 import { mqttSection } from '../perf/mqtt.js';
 import { runtimeSection, storeSection } from '../perf/process.js';
@@ -50,6 +51,7 @@ export function mount(root) {
   };
   const sections = {
     io: ioSection(), writes: writesSection(), sqlite: sqliteSection(), migrations: migrationsSection(commanded),
+    maintenance: maintenanceSection(),
     store: storeSection(), requests: requestsSection(commanded), slow: slowSection(), mqtt: mqttSection(),
     runtime: runtimeSection(), calls: callsSection(),
   };
@@ -71,7 +73,8 @@ export function mount(root) {
   const task = async (/** @type {AbortSignal} */ signal) => {
     /** @type {{ name: string, why: string }[]} */
     const unread = [];
-    const [perf, io, writes, sqlite, health, anomalies, migrations, mqtt] = await Promise.all([
+    const isFirst = !isFilled;
+    const [perf, io, writes, sqlite, health, anomalies, migrations, mqtt, found] = await Promise.all([
       get('/api/perf', { signal }),
       optional('Disk I/O', unread, get('/api/perf/io', { signal })),
       optional('Write sources', unread, get('/api/perf/write-sources', { signal })),
@@ -80,20 +83,25 @@ export function mount(root) {
       optional('Judgement', unread, get('/api/perf/anomalies', { signal })),
       optional('Migrations', unread, get('/api/perf/async-migrations', { signal })),
       optional('MQTT status', unread, get('/api/mqtt/status', { signal })),
+      // The schedule in /api/perf is enough to begin with.
+      isFirst ? [] : optional('Recurring work', unread, get('/api/perf/jobs', { signal })),
     ]);
+    const [tasks, jobs] = [tasksOf(perf.maintenance), jobsOf(found)];
     if (hasNews(migrations)) wakeBanner();
     const began = performance.now();
     const failed = (/** @type {{ setNote: (text: string, tone: string) => void }} */ section, /** @type {string} */ name) => {
       const why = unread.find((one) => one.name === name)?.why ?? 'no reason is known';
       section.setNote(`Cannot be read now: ${why}. What is shown is older.`, 'warn');
     };
-    status.update(findingsOf({ anomalies, migrations, mqtt, io, unread }, Date.now()), anomalies);
+    status.update(findingsOf({ anomalies, migrations, mqtt, io, tasks, store: perf.packetStore, foreignWrites: perf.foreignWrites ?? null, unread }, Date.now()), anomalies);
     overview.update(overviewFigures(perf, health));
     if (io) sections.io.update(io); else failed(sections.io, 'Disk I/O');
     if (writes) sections.writes.update(writes); else failed(sections.writes, 'Write sources');
     if (sqlite) sections.sqlite.update(sqlite, perf.sqlite ?? null); else failed(sections.sqlite, 'SQLite');
-    if (migrations) sections.migrations.update(migrations); else failed(sections.migrations, 'Migrations');
+    if (migrations) sections.migrations.update(migrations, jobs); else failed(sections.migrations, 'Migrations');
     if (mqtt) sections.mqtt.update(mqtt); else failed(sections.mqtt, 'MQTT status');
+    sections.maintenance.update(tasks, jobs);
+    if (!found) failed(sections.maintenance, 'Recurring work');
     sections.store.update(perf.packetStore);
     sections.requests.update(perf);
     sections.slow.update(perf.slowQueries);

@@ -10,7 +10,7 @@ import { onTheme } from '../shared/theme.js';
 
 /**
  * @typedef {{ metric: string, label: string }} Line
- * @typedef {{ title: string, lines: Line[], format: (value: number | null | undefined) => string, max?: number }} ChartOptions
+ * @typedef {{ title: string, lines: Line[], format: (value: number | null | undefined) => string, max?: number, isBytes?: boolean }} ChartOptions
  * @typedef {(number | null)[]} Column
  * @typedef {{ element: HTMLElement, start: (uptimeS: number | null | undefined) => void, stop: () => void }} Chart
  * @typedef {{ label: string, now: number | null, least: number | null, mean: number | null, most: number | null }} Summary
@@ -22,6 +22,10 @@ const POINTS = 60;
 const STEP_LEAST_S = 2;
 const EVERY_MS = 20_000;
 const HEIGHT = 150;
+/** A shorter time than that is told in seconds. */
+const SHORT_S = 600;
+/** Steps of an axis of bytes: round in KB and MB, not in thousands. */
+const BYTE_STEPS = [0, 1, 2, 3].flatMap((power) => [1, 2, 4, 8, 10, 16, 20, 32, 50, 64, 100, 128, 200, 256, 500, 512].map((step) => step * 1024 ** power));
 
 /** @type {Promise<any> | null} */
 let library = null;
@@ -46,7 +50,7 @@ export const stepOf = (uptimeS) => Math.max(STEP_LEAST_S, Math.ceil(Math.min(upt
 
 /**
  * Puts series side by side that were asked for one after the other: one row per step, `null` where
- * a series has nothing.
+ * a series has nothing. Ends with the last step that all of them were asked about.
  * @param {{ atMs: number[], values: Column }[]} series
  * @param {number} stepS
  * @returns {[number[], ...Column[]]} seconds, then one column per series
@@ -54,7 +58,9 @@ export const stepOf = (uptimeS) => Math.max(STEP_LEAST_S, Math.ceil(Math.min(upt
 export function aligned(series, stepS) {
   const step = stepS * 1000;
   const steps = new Set(series.flatMap(({ atMs }) => atMs.map((at) => Math.floor(at / step))));
-  const order = [...steps].sort((a, b) => a - b);
+  const asked = series.filter(({ atMs }) => atMs.length > 0).map(({ atMs }) => Math.floor((atMs.at(-1) ?? 0) / step));
+  const end = Math.min(...asked);
+  const order = [...steps].filter((at) => at <= end).sort((a, b) => a - b);
   const columns = series.map(({ atMs, values }) => {
     const byStep = new Map(atMs.map((at, index) => [Math.floor(at / step), values[index] ?? null]));
     return order.map((at) => byStep.get(at) ?? null);
@@ -62,12 +68,18 @@ export function aligned(series, stepS) {
   return [order.map((at) => at * stepS), ...columns];
 }
 
+/** Labels of the time axis. @param {number[]} splits @param {number[]} times seconds */
+export function timesOf(splits, times) {
+  const spanS = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  return splits.map((at) => clockTime(at * 1000).slice(0, spanS < SHORT_S ? 8 : 5));
+}
+
 /**
  * Once started, asks for data only while it can be seen.
  * @param {ChartOptions} options
  * @returns {Chart}
  */
-export function makeChart({ title, lines, format, max }) {
+export function makeChart({ title, lines, format, max, isBytes = false }) {
   const values = lines.map(() => new Text(UNKNOWN));
   const swatches = lines.map((_, index) => h('span', { class: `swatch series-${index + 1}`, 'aria-hidden': 'true' }));
   const legend = h('ul', { class: 'chart__legend' }, lines.map((line, index) =>
@@ -133,9 +145,10 @@ export function makeChart({ title, lines, format, max }) {
     hooks: { setCursor: [(/** @type {any} */ self) => showValues(self.cursor.left >= 0 ? self.cursor.idx : null)] },
     scales: { x: { range: (/** @type {any} */ _, /** @type {number} */ from, /** @type {number} */ to) => [Math.min(from, to - 60), to] }, y: { range: (/** @type {any} */ _, /** @type {number} */ least, /** @type {number} */ most) => [Math.min(0, least ?? 0), max ?? (most > 0 ? most * 1.1 : 1)] } },
     axes: [
-      { stroke: muted, grid: { show: false }, ticks: { show: false }, font: '11px system-ui', size: 24, space: 70,
-        values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map((at) => clockTime(at * 1000).slice(0, 5)) },
+      { stroke: muted, grid: { show: false }, ticks: { show: false }, font: '11px system-ui', size: 24, space: 76,
+        values: (/** @type {any} */ _, /** @type {number[]} */ splits) => timesOf(splits, data[0]) },
       {
+        ...(isBytes ? { incrs: BYTE_STEPS } : {}),
         stroke: muted, grid: { stroke: grid, width: 1 }, ticks: { show: false }, font: '11px system-ui', size: 74, space: 34,
         values: (/** @type {any} */ _, /** @type {number[]} */ splits) => splits.map(format),
       },

@@ -1,7 +1,8 @@
 // What is wrong, in words: what, since when, against what normal, from which source. Pure.
 
+import { STALE_MS } from '../banner/rules.js';
 import {
-  bytes, byteRate, clockTime, count, duration, fixed, milliseconds, parseUtc, percent, perSecond,
+  bytes, byteRate, clockTime, count, duration, fixed, milliseconds, parseUtc, percent, perSecond, plural,
 } from '../shared/format.js';
 
 /**
@@ -13,6 +14,9 @@ import {
  *   migrations: Schemas['MigrationView'][] | null,
  *   mqtt: Schemas['MqttStatusBody'] | null,
  *   io: Schemas['IoBody'] | null,
+ *   tasks: import('./maintenance.js').Task[],
+ *   store: Schemas['PerfStore'] | null,
+ *   foreignWrites: number | null,
  *   unread: { name: string, why: string }[],
  * }} Seen
  */
@@ -83,6 +87,12 @@ export function findingsOf(seen, nowMs) {
     ...(seen.anomalies?.anomalies ?? []).map((anomaly) => anomalyFinding(anomaly, nowMs)),
     ...(seen.migrations ?? []).flatMap((migration) => ofMigration(migration, nowMs)),
     ...(seen.mqtt?.sources ?? []).flatMap((source) => ofSource(source, nowMs)),
+    ...seen.tasks.flatMap((task) => ofTask(task, nowMs)),
+    ...ofStore(seen.store),
+    ...(seen.foreignWrites ? [{
+      key: 'foreign', tone: /** @type {const} */ ('warn'), details: 'since the start',
+      what: `Another program writes to this database: seen ${plural(seen.foreignWrites, 'time')}`,
+    }] : []),
     ...ofStats(seen.io?.ingestorStatus),
     ...(seen.anomalies?.reason ? [{
       key: 'judgement', tone: /** @type {const} */ ('warn'), what: `Nothing is judged now: ${seen.anomalies.reason}`, details: '',
@@ -117,6 +127,13 @@ function ofSource(source, nowMs) {
       details: sinceText((lastDisconnectUnix ?? 0) * 1000, nowMs),
     });
   }
+  const silentMs = nowMs - (source.lastPacketUnix ?? 0) * 1000;
+  if (connected !== false && source.lastPacketUnix && silentMs > STALE_MS) {
+    found.push({
+      key: `silent ${name}`, tone: 'warn', what: `No packets from MQTT source ${name} for ${count(Math.floor(silentMs / 60_000))} minutes`,
+      details: sinceText(source.lastPacketUnix * 1000, nowMs),
+    });
+  }
   if ((ingest?.dropped ?? 0) > 0) {
     found.push({
       key: `dropped ${name}`, tone: 'bad', what: `${count(ingest?.dropped)} messages of MQTT source ${name} did not fit and are lost`,
@@ -124,6 +141,22 @@ function ofSource(source, nowMs) {
     });
   }
   return found;
+}
+
+/** @param {import('./maintenance.js').Task} task @param {number} nowMs @returns {Finding[]} */
+function ofTask({ name, state, reason, lastRunAt }, nowMs) {
+  if (state !== 'failed') return [];
+  return [{
+    key: `task ${name}`, tone: 'bad', what: `The last run of ${name} failed: ${reason ?? 'no reason is known'}`,
+    details: sinceText(parseUtc(lastRunAt), nowMs),
+  }];
+}
+
+/** @param {Schemas['PerfStore'] | null} store @returns {Finding[]} */
+function ofStore(store) {
+  if (!store?.backgroundLoadFailed) return [];
+  const why = store.backgroundLoadError ?? 'no reason is known';
+  return [{ key: 'load', tone: 'warn', what: `History was not read into memory: ${why}`, details: 'answers come from SQLite, and are slower' }];
 }
 
 /** @param {Schemas['IngestorStatus'] | undefined} status @returns {Finding[]} */

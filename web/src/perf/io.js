@@ -39,7 +39,7 @@ export function pressureText(pressure) {
 
 export function ioSection() {
   const table = makeTable({
-    caption: 'Disk I/O by process and part', class: 'narrow', isCaptionHidden: true, rowKey: ({ name }) => name,
+    caption: 'Disk I/O by process and part', class: 'compact', isCaptionHidden: true, rowKey: ({ name }) => name,
     columns: [
       { key: 'name', label: 'Who', isHeader: true, text: (/** @type {IoRow} */ { name, isPart }) => (isPart ? `– ${name}` : name) },
       { key: 'read', label: 'Reads', isNumber: true, text: ({ rates }) => byteRate(rates?.readBytesPerSec) },
@@ -47,17 +47,17 @@ export function ioSection() {
       { key: 'cancelled', label: 'In vain', title: 'Written and taken back before it reached the disk', isNumber: true, text: ({ rates, isPart }) => marked(byteRate(rates?.cancelledWriteBytesPerSec), !isPart && cancelledTone(rates?.cancelledWriteBytesPerSec)), tone: ({ rates, isPart }) => (isPart ? null : cancelledTone(rates?.cancelledWriteBytesPerSec)) },
       { key: 'reads', label: 'Read calls/s', isNumber: true, text: ({ rates }) => fixed(rates?.syscallsRead, 1) },
       { key: 'writes', label: 'Write calls/s', isNumber: true, text: ({ rates }) => fixed(rates?.syscallsWrite, 1) },
-      { key: 'why', label: 'Note', class: 'wide', text: ({ why }) => why ?? '', tone: () => 'muted' },
+      { key: 'why', label: 'Note', class: 'remark', text: ({ why }) => why ?? '', tone: () => 'muted' },
     ],
   });
   const figures = makeFigures();
   const charts = [
     makeChart({
-      title: 'Disk, this process', format: byteRate,
+      title: 'Disk, this process', format: byteRate, isBytes: true,
       lines: [{ metric: 'writeBytesPerSec', label: 'Writes' }, { metric: 'readBytesPerSec', label: 'Reads' }],
     }),
     makeChart({
-      title: 'Writes by part', format: byteRate,
+      title: 'Writes by part', format: byteRate, isBytes: true,
       lines: [
         { metric: 'writer.writeBytesPerSec', label: 'Writer' }, { metric: 'checkpointer.writeBytesPerSec', label: 'Checkpointer' },
         { metric: 'readers.writeBytesPerSec', label: 'Readers' }, { metric: 'mqtt.writeBytesPerSec', label: 'MQTT' },

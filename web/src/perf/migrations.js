@@ -3,9 +3,10 @@
 
 import { h, reconcile, setAttribute, setText } from '../shared/dom.js';
 import { card } from '../shared/figures.js';
-import { bytes, count, dateTime, duration, parseUtc, utcTime } from '../shared/format.js';
+import { bytes, count, dateTime, duration, isNumber, milliseconds, parseUtc, utcTime } from '../shared/format.js';
 import { makeTable } from '../shared/table.js';
 import { LABELS, commandsOf, etaText, progressText, stateTone } from './eta.js';
+import { asMigration, isOpen } from './maintenance.js';
 
 /** @typedef {import('./eta.js').Migration} Migration */
 
@@ -31,9 +32,9 @@ export function migrationsSection(commanded) {
   const items = new WeakMap();
   return {
     ...section,
-    /** @param {Migration[]} migrations */
-    update(migrations) {
-      const open = migrations.filter(({ state }) => state !== 'succeeded')
+    /** @param {Migration[]} migrations @param {import('./maintenance.js').Job[]} jobs */
+    update(migrations, jobs) {
+      const open = [...migrations.filter(({ state }) => state !== 'succeeded'), ...jobs.filter(isOpen).map(asMigration)]
         .sort((a, b) => Number(a.state === 'pending') - Number(b.state === 'pending'));
       reconcile(list, open, {
         key: ({ name }) => name,
@@ -96,6 +97,7 @@ function item(name, commanded) {
       setText(pace, [
         live?.rowsPerSec ? `${count(live.rowsPerSec)} rows/s` : '',
         live && live.batches > 0 ? `${count(live.batches)} batches of ${count(live.batchRows)} rows, ${bytes(live.walPages * PAGE_BYTES)} through the WAL` : '',
+        waitText(live?.ingestWaitP99Ms),
         rowsFailed > 0 ? `${count(rowsFailed)} rows set aside` : '',
       ].filter(Boolean).join(' · '));
       reconcile(buttons, commandsOf(state), {
@@ -107,6 +109,12 @@ function item(name, commanded) {
       });
     },
   };
+}
+
+/** What ingest feels of it. @param {{ before?: number | null, during?: number | null } | null | undefined} wait */
+function waitText(wait) {
+  if (!isNumber(wait?.during)) return '';
+  return `ingest waits ${milliseconds(wait.during)} (p99)${isNumber(wait.before) ? `, ${milliseconds(wait.before)} before` : ''}`;
 }
 
 /** Why it stands where it stands, who moved it there, since when. @param {Migration} migration */

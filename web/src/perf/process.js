@@ -14,7 +14,7 @@ import { cacheTone, heapTone, loopTone } from './thresholds.js';
 /** How the load of the RAM window stands, in words. @param {Schemas['PerfStore']} store
  * @returns {{ text: string, tone: 'good' | 'warn' | 'bad' | null }} */
 export function loadText(store) {
-  const error = /** @type {{ backgroundLoadError?: string }} */ (store).backgroundLoadError;
+  const error = store.backgroundLoadError;
   if (store.backgroundLoadFailed) return { text: error ? `Failed: ${error}` : 'Failed', tone: 'bad' };
   if (store.sqliteOnly) return { text: 'Not in use', tone: null };
   if (store.backgroundLoadComplete) return { text: 'Complete', tone: 'good' };
@@ -24,6 +24,9 @@ export function loadText(store) {
 
 /** What is 0 because there is no limit says so. @param {number | null | undefined} value @param {(value: number) => string} write */
 const limit = (value, write) => (isNumber(value) ? (value === 0 ? 'no limit' : write(value)) : UNKNOWN);
+
+/** @param {number} value */
+const hours = (value) => `${fixed(value, 0)} h`;
 
 /** @param {Schemas['PerfStore']} store @returns {Figure[]} */
 export function storeFigures(store) {
@@ -36,14 +39,18 @@ export function storeFigures(store) {
     { label: 'Transmissions in RAM', text: count(store.inMemory), hint: `of ${count(store.totalLoaded)}` },
     { label: 'Observations', text: count(store.totalObservations) },
     { label: 'Memory of the window', text: megabytes(store.trackedMB), hint: `limit: ${limit(store.maxMB, megabytes)}` },
+    { label: 'Memory in use', text: megabytes(store.estimatedMB), hint: store.estimatedMB == null ? 'the system does not tell' : 'of all the process asked for' },
     { label: 'Per packet', text: bytes(store.avgBytesPerPacket || null) },
-    { label: 'Kept', text: limit(store.retentionHours, (hours) => `${fixed(hours, 0)} h`), hint: `first ${limit(store.hotStartupHours, (hours) => `${fixed(hours, 0)} h`)}` },
+    { label: 'Hours in RAM', text: limit(store.retentionHours, hours), hint: store.hotStartupHours > 0 ? `the last ${hours(store.hotStartupHours)} first` : 'all at once' },
     { label: 'New since the start', text: count(store.inserts) },
     { label: 'Evicted', text: count(store.evicted) },
     { label: 'List queries', text: count(store.queries) },
     { label: 'Indexed', text: count(store.indexes.byHash), hint: `hashes; ${count(store.indexes.byObserver)} observers, ${count(store.indexes.byNode)} nodes` },
   ];
 }
+
+/** A note of the API as a sentence. @param {string} text */
+const capital = (text) => (text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
 
 export function storeSection() {
   const figures = makeFigures();
@@ -54,7 +61,7 @@ export function storeSection() {
     update(store) {
       if (!store) return section.setNote('Not known yet: rows have not been counted.', 'warn');
       figures.update(storeFigures(store));
-      return section.setNote(/** @type {{ note?: string | null }} */ (store).note ?? null);
+      return section.setNote(capital(store.note));
     },
   };
 }
@@ -64,7 +71,7 @@ export function runtimeFigures(health, perf, io) {
   const { heapAllocMB, heapSysMB, goroutines, numCPU } = perf.goRuntime;
   const loop = health?.eventLoop;
   const unread = health ? null : 'health cannot be read';
-  const { hitRate, hits, misses, size } = perf.cache;
+  const { hitRate, hits, misses, size, staleHits, recomputes } = perf.cache;
   return [
     { label: 'Resident memory', text: io?.rssBytes == null ? megabytes(health?.memory.rss) : bytes(io.rssBytes), hint: io?.missing?.rssBytes ?? unread ?? '' },
     { label: 'Data in use', text: megabytes(heapAllocMB), tone: heapTone(heapAllocMB, heapSysMB), hint: `of ${megabytes(heapSysMB)} obtained` },
@@ -72,13 +79,14 @@ export function runtimeFigures(health, perf, io) {
     { label: 'Threads', text: count(goroutines), hint: `${count(numCPU)} processors` },
     { label: 'Live feeds', text: count(health?.websocket.clients), hint: unread ?? 'open WebSockets' },
     { label: 'Kept answers, hits', text: hits + misses > 0 ? `${fixed(hitRate, 1)} %` : UNKNOWN, tone: hits + misses > 0 ? cacheTone(hitRate) : null, hint: hits + misses > 0 ? `${count(hits)} of ${count(hits + misses)}, ${count(size)} kept` : 'nothing asked yet' },
+    { label: 'Made anew', text: count(recomputes), hint: `answers; ${count(staleHits)} were given stale meanwhile` },
   ];
 }
 
 export function runtimeSection() {
   const figures = makeFigures();
   const charts = [
-    makeChart({ title: 'Resident memory', format: bytes, lines: [{ metric: 'rssBytes', label: 'This process' }] }),
+    makeChart({ title: 'Resident memory', format: bytes, isBytes: true, lines: [{ metric: 'rssBytes', label: 'This process' }] }),
     makeChart({ title: 'Main thread late', format: milliseconds, lines: [{ metric: 'eventLoopLagMs', label: 'Delay' }] }),
     makeChart({ title: 'Receptions that wait', format: count, lines: [{ metric: 'queueDepth', label: 'Not stored yet' }] }),
   ];

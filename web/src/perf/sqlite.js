@@ -2,7 +2,7 @@
 
 import { h } from '../shared/dom.js';
 import { card, makeFigures } from '../shared/figures.js';
-import { bytes, count, fixed, megabytes, milliseconds, percent } from '../shared/format.js';
+import { UNKNOWN, bytes, count, fixed, megabytes, milliseconds, percent } from '../shared/format.js';
 import { makeChart } from './chart.js';
 import { marked } from './io.js';
 import { MIB, freelistTone, isWalLong, pageHitTone, walTone } from './thresholds.js';
@@ -26,6 +26,7 @@ export function sqliteFigures(sqlite, counted) {
     { label: 'Writer’s hit rate', text: marked(percent(sqlite.writerHitRate.value), pageHitTone(sqlite.writerHitRate.value)), tone: pageHitTone(sqlite.writerHitRate.value), hint: sqlite.writerHitRate.reason ?? 'page cache, last minute' },
     { label: 'Readers’ hit rate', text: marked(percent(sqlite.readerHitRate.value), pageHitTone(sqlite.readerHitRate.value)), tone: pageHitTone(sqlite.readerHitRate.value), hint: sqlite.readerHitRate.reason ?? 'page cache, last minute' },
     { label: 'Database', text: bytes(inBytes(sqlite.pageCount)), hint: sqlite.pageCount == null ? why : `${count(sqlite.pageCount)} pages of ${count(size)} B` },
+    { label: 'Moved out of the WAL', text: counted?.walPages ? count(counted.walPages.checkpointed) : UNKNOWN, hint: counted?.walPages ? `of ${count(counted.walPages.total)} pages, ${count(counted.walPages.busy)} busy` : 'no checkpoint yet' },
     { label: 'Free pages', text: bytes(free), tone: freelistTone(free === null ? null : free / MIB), hint: sqlite.freelistPages == null ? why : `${count(sqlite.freelistPages)} pages` },
     { label: 'Page cache', text: bytes(sqlite.cacheBytes), hint: sqlite.cacheSize == null ? why : `cache_size ${fixed(sqlite.cacheSize, 0)}` },
     { label: 'Open reads', text: count(sqlite.openReads), hint: sqlite.openReads == null ? why : `the oldest ${milliseconds(sqlite.oldestReadMs)}` },

@@ -18,14 +18,14 @@ const HIGH = 'more than ten times its last five minutes';
 
 export function writesSection() {
   const counters = makeTable({
-    caption: 'Counters of ingest', class: 'narrow', rowKey: ({ name }) => name, empty: 'There are no figures of ingest yet.',
+    caption: 'Counters of ingest', class: 'compact', rowKey: ({ name }) => name, empty: 'There are no figures of ingest yet.',
     order: { key: 'total', isDescending: true },
     columns: [
       { key: 'name', label: 'Source', isHeader: true, class: 'mono', text: (/** @type {CounterRow} */ { name }) => name, sort: ({ name }) => name },
       { key: 'total', label: 'Total', isNumber: true, text: ({ total }) => count(total), sort: ({ total }) => total },
       { key: 'rate', label: 'Rate', isNumber: true, text: ({ rate }) => perSecond(rate?.perS), sort: ({ rate }) => rate?.perS ?? null, tone: ({ rate }) => (rate?.isHigh ? 'bad' : null) },
       { key: 'baseline', label: 'Normally', isNumber: true, title: 'Rate of the last five minutes; a dash until there are 30 s of them', text: ({ rate }) => perSecond(rate?.baselinePerS) },
-      { key: 'note', label: 'Note', class: 'wide', text: ({ rate }) => (rate?.isHigh ? marked(HIGH, true) : ''), tone: () => 'bad' },
+      { key: 'note', label: 'Note', class: 'remark', text: ({ rate }) => (rate?.isHigh ? marked(HIGH, true) : ''), tone: () => 'bad' },
     ],
     rowTone: ({ rate }) => (rate?.isHigh ? 'bad' : null),
   });

@@ -3143,6 +3143,12 @@ export interface components {
             endpoints: {
                 [key: string]: components["schemas"]["RoutePerf"];
             };
+            /**
+             * Format: int64
+             * @description Writes of another program that the writer noticed since the start (decision 10); `null` in
+             *     a process that does not write.
+             */
+            foreignWrites?: number | null;
             goRuntime: components["schemas"]["PerfRuntime"];
             /** @description What retention does; `null` in a process that does not write. */
             maintenance?: Record<string, never>[] | null;

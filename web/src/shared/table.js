@@ -112,9 +112,12 @@ export function makeTable(options) {
   };
 }
 
+/** @template R @param {Column<R>} column */
+const kindOf = (column) => [column.isNumber ? 'number' : '', column.class ?? ''].join(' ').trim();
+
 /** @template R @param {Column<R>} column @param {() => void} turn */
 function head(column, turn) {
-  const kind = [column.isNumber ? 'number' : '', column.class ?? ''].join(' ').trim();
+  const kind = kindOf(column).replace(/\bmono\b/, '').trim();
   const label = column.sort
     ? h('button', { type: 'button', class: 'sort', on: { click: turn } }, column.label)
     : column.label;
@@ -123,7 +126,7 @@ function head(column, turn) {
 
 /** @template R @param {Column<R>} column @param {R} row @returns {HTMLElement} */
 function cell(column, row) {
-  const kind = [column.isNumber ? 'number' : '', column.class ?? ''].join(' ').trim();
+  const kind = kindOf(column);
   const place = column.isHeader ? h('th', { scope: 'row', class: kind || null }) : h('td', { class: kind || null });
   if (column.make) place.append(column.make(row));
   return place;
