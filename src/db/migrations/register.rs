@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::Connection;
 
-use super::runs::{BOOKKEEPING, CANCELLED, begin_again, finish, record};
+use super::runs::{BOOKKEEPING, CANCELLED, begin_again, execute, finish, record};
 use super::{Applies, MIGRATIONS, Migration, Walk};
 use crate::db::error::{DbError, Doing};
 use crate::db::open::OpenOptions;
