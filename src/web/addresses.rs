@@ -147,13 +147,16 @@ impl Table {
 struct Places {
     /// 0 is no limit.
     max: usize,
-    held: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    held: Held,
     refused: AtomicU64,
 }
 
 /// A place, given back when dropped.
 #[derive(Debug)]
-pub struct Place(Option<(IpAddr, Arc<Mutex<HashMap<IpAddr, usize>>>)>);
+pub struct Place(Option<(IpAddr, Held)>);
+
+/// Places in use by address.
+type Held = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 impl Place {
     /// A place that nobody counts.

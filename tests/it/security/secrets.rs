@@ -19,7 +19,7 @@ const SECRETS: [&str; 6] = [
 ];
 
 fn configured() -> Process {
-    let process = Process::prepare(&json!({
+    Process::prepare(&json!({
         "apiKey": SECRETS[0],
         "mqttSources": [
             {"name": "a", "broker": format!("mqtt://bob:{}@127.0.0.1:1", SECRETS[1]), "topics": ["a"]},
@@ -28,8 +28,7 @@ fn configured() -> Process {
              "password": SECRETS[2], "topics": ["b"]},
         ],
         "channelKeys": {"#private": SECRETS[3]},
-    }));
-    process
+    }))
 }
 
 fn check(text: &str, what: &str) {
