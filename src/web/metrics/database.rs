@@ -116,6 +116,8 @@ pub(super) fn rows(page: &mut Page, counts: Option<&Counts>) {
     }
 }
 
+type Figure = fn(&MigrationView) -> Option<f64>;
+
 /// Writes how migrations stand; `None` if their books could not be read.
 pub(super) fn migrations(page: &mut Page, migrations: Option<&[MigrationView]>) {
     page.single(&MIGRATIONS_READABLE, Some(f64::from(u8::from(migrations.is_some()))));
@@ -125,7 +127,7 @@ pub(super) fn migrations(page: &mut Page, migrations: Option<&[MigrationView]>) 
         let labels = [("name", &*status.name), ("status", status.status), ("state", status.state)];
         family.count(&labels, 1);
     }
-    let figures: [(_, fn(&MigrationView) -> Option<f64>); 4] = [
+    let figures: [(_, Figure); 4] = [
         (&MIGRATION_DONE, |view| Some(view.status.rows_processed as f64)),
         (&MIGRATION_ALL, |view| Some(view.status.rows_total as f64)),
         (&MIGRATION_RATE, |view| view.live.as_ref()?.rows_per_sec),
