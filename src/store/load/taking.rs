@@ -115,6 +115,19 @@ impl Load {
         }
     }
 
+    /// Evicts until a record fits; `false` for one that takes more than half of the cap alone.
+    fn make_room(&mut self, record: &Record) -> bool {
+        let bytes_max = self.rules.bytes_max;
+        if self.store.bytes_with(record) > bytes_max {
+            self.shrink();
+        }
+        let needed = self.store.bytes_with(record) - self.store.bytes();
+        if self.store.bytes() + needed > bytes_max && needed <= bytes_max / 2 {
+            self.status.evicted += self.store.shrink_to(bytes_max - needed) as u64;
+        }
+        self.store.bytes_with(record) <= bytes_max
+    }
+
     fn put_live(&mut self, record: Record) {
         let is_within = match self.store.floor() {
             // Before all is in, the floor still moves down past it, and the outline is older.
@@ -125,11 +138,7 @@ impl Load {
             self.is_changed |= self.store.remove(record.id);
             return;
         }
-        let bytes_max = self.rules.bytes_max;
-        if self.store.bytes_with(&record) > bytes_max {
-            self.shrink();
-        }
-        if self.store.bytes_with(&record) > bytes_max {
+        if !self.make_room(&record) {
             // It would break the cap: nothing is claimed of its time and before any more.
             self.store.remove(record.id);
             self.store.set_floor(Floor::Since(record.recency_s().saturating_add(1)));
