@@ -25,6 +25,8 @@ import { hopsText } from './short_text.js';
 
 /** How often is looked whether there is something to do. */
 const LOOK_MS = 5000;
+/** A list of rare packets may take a busy server longer than the next look. */
+const ANSWER_MS = 20_000;
 /** With the feed, only now and then: counts that it does not tell. */
 const ASK_WITH_FEED_MS = 30_000;
 /** Messages of the feed are drawn together. */
@@ -164,7 +166,7 @@ export function mountList(root, context) {
     return draw();
   };
   const poll = startPoll({
-    everyMs: LOOK_MS, task,
+    everyMs: LOOK_MS, limitMs: ANSWER_MS, task,
     onState(state) {
       // Of what is shown, not of the last look whether there is something to ask.
       age.show({ ...state, lastOkMs: Math.max(askedMs, feed === 'open' ? heardMs : 0) || null });

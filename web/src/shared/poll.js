@@ -4,6 +4,7 @@
  * @typedef {{ lastOkMs: number | null, error: string | null, failedSinceMs: number | null }} PollState
  * @typedef {{
  *   everyMs: number,
+ *   limitMs?: number,
  *   task: (signal: AbortSignal) => Promise<void>,
  *   onState?: (state: PollState) => void,
  *   page?: Pick<Document, 'hidden' | 'addEventListener' | 'removeEventListener'>,
@@ -14,12 +15,12 @@
 
 /**
  * Runs `task` at once and then every `everyMs` after it has ended. A task that has no end within
- * one interval is aborted and counts as failed: a server that hangs is seen as fast as one that is
+ * one interval (or `limitMs`) is aborted and counts as failed: a server that hangs is seen as fast as one that is
  * gone. When the tab becomes visible again, the task runs at once.
  * @param {PollOptions} options
  * @returns {Poll}
  */
-export function startPoll({ everyMs, task, onState, page = document, now = Date.now }) {
+export function startPoll({ everyMs, limitMs = everyMs, task, onState, page = document, now = Date.now }) {
   /** @type {PollState} */
   let state = { lastOkMs: null, error: null, failedSinceMs: null };
   /** @type {AbortController | null} */
@@ -33,7 +34,7 @@ export function startPoll({ everyMs, task, onState, page = document, now = Date.
     if (isStopped || page.hidden || running) return;
     const controller = new AbortController();
     running = controller;
-    const limit = setTimeout(() => controller.abort(new Error('the server does not answer in time')), everyMs);
+    const limit = setTimeout(() => controller.abort(new Error('the server does not answer in time')), limitMs);
     try {
       await task(controller.signal);
       state = { lastOkMs: now(), error: null, failedSinceMs: null };
