@@ -26,15 +26,15 @@ use crate::support::data_file;
 const DAY_S: i64 = 86_400;
 
 /// An observer whose rowid is 2, and packets of three observations each: `old` ones last heard
-/// between 40 and 11 days before `now_s`, `new` ones since 9 days, the first and the last ones in
+/// between 40 and 11 days before `now_s`, `new` ones since less than 10, the first and the last ones in
 /// order of their ids. Nothing is left to migrate.
 fn seeded(old: i64, new: i64, now_s: i64) -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mesh.db");
     let options = OpenOptions::new(Clock::manual(now_s * 1000));
     db::open(&path, &options).unwrap().writer.close().unwrap();
-    let (oldest_s, oldest_new_s) = (now_s - 40 * DAY_S, now_s - 9 * DAY_S);
-    let (old_step, new_step) = (29 * DAY_S / old.max(1), 9 * DAY_S / new.max(1));
+    let (oldest_s, oldest_new_s) = (now_s - 40 * DAY_S, now_s - 10 * DAY_S + 7_200);
+    let (old_step, new_step) = (29 * DAY_S / old.max(1), (10 * DAY_S - 7_200) / new.max(1));
     let sql = format!(
         "INSERT INTO observers (id, last_seen) VALUES ('gone', '2026'), ('here', '2026'); \
          DELETE FROM observers WHERE id = 'gone'; \

@@ -149,6 +149,9 @@ impl Run {
             Some(keeps) if !self.parts.keeps.trusts_clock && self.is_believed.get().is_none() => {
                 let keeps_s = i64::try_from(keeps.as_secs()).unwrap_or(i64::MAX);
                 let now_s = self.cutoff.unix_s.saturating_add(keeps_s);
+                // Older receptions than packets are kept say nothing: only those are left whose
+                // packet is heard again.
+                let keeps = self.parts.keeps.packets.map_or(keeps, |packets| packets.min(keeps));
                 heard::check_clock(tx, now_s, keeps)?;
                 self.is_believed.get_or_init(|| ());
                 Ok(())

@@ -17,7 +17,9 @@ use crate::perf::ledger::Source;
 const NOW_S: i64 = 1_784_364_457;
 const DAY_S: i64 = 86_400;
 
-mod clock;
+mod clock {
+    mod tests;
+}
 
 struct Mesh {
     _folder: TempDir,

@@ -81,8 +81,13 @@ impl Beside {
                 types.iter_mut().for_each(|kind| kind["name"] = "".into());
             }
             assert_alike(&rf, &expected, &format!("{moment} rf{query}"));
-            let sizes = self.api.json(&format!("/api/analytics/hash-sizes{query}")).await;
-            assert_alike(&sizes, &rows.hash_sizes(&question), &format!("{moment} sizes{query}"));
+            let mut sizes = self.api.json(&format!("/api/analytics/hash-sizes{query}")).await;
+            let mut expected = rows.hash_sizes(&question);
+            // It comes from nodes, which a prune does not touch.
+            for body in [&mut sizes, &mut expected] {
+                body["multiByteCapability"] = serde_json::Value::Null;
+            }
+            assert_alike(&sizes, &expected, &format!("{moment} sizes{query}"));
         }
         let list = self.api.json("/api/packets?limit=1000").await;
         let packets = number(&self.path, "SELECT COUNT(*) FROM transmissions");

@@ -158,7 +158,16 @@ export interface paths {
                         "application/json": components["schemas"]["ErrorBody"];
                     };
                 };
-                /** @description no database, or another backup runs */
+                /** @description another backup is made or fetched */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description no database */
                 503: {
                     headers: {
                         [name: string]: unknown;

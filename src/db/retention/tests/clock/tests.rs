@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::{DAY_S, Mesh, NOW_S, changed, mesh};
+use super::super::{DAY_S, Mesh, NOW_S, changed, mesh};
 use crate::db::DbError;
 use crate::db::migrations::{BatchLimits, BatchReply, JobRequest, JobWindow};
 use crate::db::retention::Task;
@@ -173,7 +173,7 @@ fn who_trusts_the_clock_or_has_heard_nothing_ever_is_not_kept_waiting() {
     mesh.parts.keeps.trusts_clock = true;
     mesh.prunes("trusted");
     let mut mesh =
-        super::mesh("INSERT INTO nodes (public_key, last_seen) VALUES ('k', '2020-01-01')");
+        super::super::mesh("INSERT INTO nodes (public_key, last_seen) VALUES ('k', '2020-01-01')");
     mesh.parts.keeps.trusts_clock = false;
     assert_eq!(mesh.step(Task::Nodes).unwrap().rows_changed, 2);
 }
