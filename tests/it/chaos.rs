@@ -106,7 +106,7 @@ fn at_random_for_long() {
             (*events.choose(&mut random).unwrap(), pause, Duration::from_secs(30))
         })
         .collect();
-    let plan = Plan { seeded: 20_000, rate: 400, batch_rows: 20 };
+    let plan = Plan { seeded: 10_000, rate: 150, batch_rows: 20 };
     let began_s = unix_s();
     let Some(mut world) = World::start(plan) else { return };
     run(&mut world, &rounds);

@@ -23,8 +23,7 @@ pub fn stored(database: &Path) -> i64 {
 pub fn check(world: &World, began_s: i64, clock_off_s: i64) -> String {
     let database = world.process.database();
     let conn = read_only(&database);
-    let verdict: String =
-        conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let verdict: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
     let broken: Vec<String> = conn
         .prepare("PRAGMA foreign_key_check")
@@ -39,12 +38,18 @@ pub fn check(world: &World, began_s: i64, clock_off_s: i64) -> String {
     format!("{ours} messages acknowledged and stored once, {kept} older packets unharmed")
 }
 
+/// Numbers of messages that are acknowledged and not stored.
+pub fn missing(world: &World) -> Vec<u64> {
+    let rows = stored_rows(&world.process.database(), 0);
+    let acknowledged = world.publisher.acknowledged();
+    acknowledged.into_iter().filter(|number| !rows.contains_key(number)).collect()
+}
+
 fn check_messages(world: &World, since_s: i64) -> usize {
     let rows = stored_rows(&world.process.database(), since_s);
     let acknowledged = world.publisher.acknowledged();
     let sent = world.publisher.sent();
-    let lost: Vec<u64> =
-        acknowledged.iter().copied().filter(|number| !rows.contains_key(number)).collect();
+    let lost = missing(world);
     let doubled: Vec<u64> =
         rows.iter().filter(|(_, rows)| rows.len() > 1).map(|(number, _)| *number).collect();
     let wrong: Vec<(u64, &Expected)> = rows
