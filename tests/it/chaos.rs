@@ -102,7 +102,7 @@ fn at_random_for_long() {
     let mut random = StdRng::seed_from_u64(seed);
     let rounds: Vec<_> = (0..rounds)
         .map(|_| {
-            let pause = Duration::from_millis(random.random_range(0..1_500));
+            let pause = Duration::from_millis(random.random_range(0..1_000));
             (*events.choose(&mut random).unwrap(), pause, Duration::from_secs(30))
         })
         .collect();

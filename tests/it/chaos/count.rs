@@ -120,7 +120,8 @@ fn check_seeded(world: &World, clock_off_s: i64) -> usize {
     let cutoff_s = now_s - PACKET_DAYS * 86_400;
     let mut kept = 0;
     for (id, row) in &before {
-        let Value::Integer(heard_s) = row[6] else { panic!("{row:?}") };
+        // One in a thousand was heard by nobody.
+        let heard_s = if let Value::Integer(heard_s) = row[6] { heard_s } else { 0 };
         match after.get(id) {
             Some(present) => {
                 kept += 1;
@@ -129,8 +130,9 @@ fn check_seeded(world: &World, clock_off_s: i64) -> usize {
             None => assert!(heard_s < cutoff_s + clock_off_s, "an older packet is lost: {row:?}"),
         }
     }
-    let unfilled = "SELECT COUNT(*) FROM transmissions t WHERE last_seen <> COALESCE((SELECT \
-                    MAX(timestamp) FROM observations WHERE transmission_id = t.id), last_seen)";
+    // A message that is delivered again raises it (spec §2.7), so it may be later.
+    let unfilled = "SELECT COUNT(*) FROM transmissions t WHERE last_seen < (SELECT \
+                    MAX(timestamp) FROM observations WHERE transmission_id = t.id)";
     if clock_off_s == 0 {
         assert_eq!(count(&world.process.database(), unfilled), 0, "last_seen is wrong");
     }
