@@ -80,7 +80,7 @@ fn a_long_wal_starts_again_though_writers_go_on() {
 #[test]
 fn a_reader_that_pins_a_long_wal_is_asked_once_a_second_only() {
     // Each question holds writers up (decision 20).
-    let mut bench = bench(CheckpointOptions { log_pages_max: 10, ..Default::default() });
+    let mut bench = bench(CheckpointOptions { log_pages_max: 30, ..Default::default() });
     bench.write(60_000);
     let reader = Connection::open(bench.writer.path()).unwrap();
     reader.execute_batch("BEGIN; SELECT COUNT(*) FROM dropped_packets").unwrap();
