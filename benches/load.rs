@@ -47,8 +47,17 @@ fn main() {
     );
     println!(
         "{:>5} {:>9} {:>8} {:>7} {:>7} {:>8} {:>9} {:>9} {:>9} {:>8} {:>9}",
-        "s", "published", "stored", "rss_mb", "window", "queue", "wal_pages", "live", "dropped",
-        "lag_ms", "5xx"
+        "s",
+        "published",
+        "stored",
+        "rss_mb",
+        "window",
+        "queue",
+        "wal_pages",
+        "live",
+        "dropped",
+        "lag_ms",
+        "5xx"
     );
     let (published, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let publishers: Vec<_> = (0..PUBLISHERS)

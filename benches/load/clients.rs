@@ -16,6 +16,9 @@ const PATHS: [&str; 6] = [
     "/api/observers",
     "/api/perf/io",
 ];
+/// A sign of life without being asked: an empty masked pong.
+const PONG: [u8; 6] = [0x8A, 0x80, 0, 0, 0, 0];
+const PONG_EVERY: Duration = Duration::from_secs(5);
 const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// All of them.
@@ -97,7 +100,13 @@ fn upgrade(address: &str) -> TcpStream {
 fn listen(mut stream: TcpStream, shared: &Shared) {
     stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
     let mut bytes = vec![0; 65_536];
+    let mut shown = Instant::now();
     while !shared.is_over.load(Relaxed) {
+        if shown.elapsed() > PONG_EVERY {
+            // One that has been ended is noticed below.
+            let _ = stream.write_all(&PONG);
+            shown = Instant::now();
+        }
         match stream.read(&mut bytes) {
             Ok(0) => {
                 shared.live_ended.fetch_add(1, Relaxed);

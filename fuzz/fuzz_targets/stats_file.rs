@@ -2,7 +2,7 @@
 #![no_main]
 
 use corescope::perf::ingestor::{IngestorStats, Origin};
-use corescope::perf::stats_file::StatsFile;
+use corescope::perf::stats_file::{SourceRow, StatsFile};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = stats.freshness(1_800_000_000_000);
     }
     if let Ok(mut file) = StatsFile::decode(bytes) {
-        file.mask();
+        file.source_statuses.iter_mut().for_each(SourceRow::mask);
         let _ = file.sources();
         let mut text = Vec::new();
         file.encode(&mut text).expect("memory takes everything");

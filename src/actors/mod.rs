@@ -243,9 +243,13 @@ impl Actors {
             tracing::warn!(open, "messages stay with the brokers, they come again");
         }
         let is_drained = matches!(timeout(step, self.intake.ask(Drain)).await, Ok(Ok(())));
-        let lost = self.gauge.depth();
-        if !is_drained || lost > 0 {
-            tracing::error!(lost, "what waits in the ingest queue could not be committed in time");
+        let open = self.gauge.depth();
+        if !is_drained || open > 0 {
+            tracing::error!(
+                open,
+                "what waits in the ingest queue could not be committed in time: of QoS 1 it comes \
+                 again, all else is lost"
+            );
         }
         // An error means that it is gone already: nothing is outstanding then.
         let _ = timeout(step, self.backfill.peek::<_, DbError>(Quiesce)).await;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | 1000 pages of debt, or any debt and nobody writes | `PASSIVE`: waits for nobody, makes nobody wait |
 //! | the WAL is long, or somebody waits for it to begin anew, and almost all of it is in the database | `RESTART`, waiting 10 ms at most, not again for a second if a reader pins it |
+//! | the WAL is four times too long: there was always a reader | `RESTART`, waiting as long as a read may last, once in 30 s |
 //! | nobody writes and the file is above 64 MB | `TRUNCATE`, waiting 50 ms at most |
 //!
 //! The last checkpoint is [`WriteConnection::close`](super::WriteConnection::close)'s, after this
@@ -162,6 +163,12 @@ const RESTART_WAIT_MAX: Duration = Duration::from_millis(10);
 /// A reader that pins the WAL is not asked again at once; nor is a WAL that the next writer begins
 /// anew.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// While some reads always overlap, no moment without any comes. From this multiple of its length
+/// on, writers are held up until those have ended that run now: new ones need the WAL no more.
+const LOG_PAGES_FACTOR_MAX: u32 = 4;
+/// A little more than the deadline of a read.
+const RESTART_WAIT_FOR_READS: Duration = Duration::from_millis(1_100);
+const RESTART_PAUSE_AFTER_READS: Duration = Duration::from_secs(30);
 /// What `RESTART` may still have to move itself, with writers held up.
 const RESTART_DEBT_PAGES_MAX: u32 = 256;
 
@@ -261,15 +268,22 @@ impl Keeper {
     /// Asks writers for a gap, so that the WAL begins anew.
     fn restart(&mut self, now: Duration) -> Result<(), DbError> {
         const ACTION: &str = "choose how long a checkpoint waits";
-        if self.gauges.debt_pages().is_none_or(|debt| debt > RESTART_DEBT_PAGES_MAX) {
+        let limit = self.limits.log_pages_max.saturating_mul(LOG_PAGES_FACTOR_MAX);
+        let is_far_too_long = self.log_pages > limit;
+        let has_debt = self.gauges.debt_pages().is_none_or(|debt| debt > RESTART_DEBT_PAGES_MAX);
+        if has_debt && !is_far_too_long {
             return Ok(());
         }
-        self.conn.busy_timeout(RESTART_WAIT_MAX).doing(ACTION)?;
+        let (wait, pause) = match is_far_too_long {
+            true => (RESTART_WAIT_FOR_READS, RESTART_PAUSE_AFTER_READS),
+            false => (RESTART_WAIT_MAX, RESTART_PAUSE),
+        };
+        self.conn.busy_timeout(wait).doing(ACTION)?;
         let done = self.checkpoint(Mode::Restart);
         // The log says 0 as soon as it begins anew.
         let has_restarted = done.is_ok() && self.gauges.debt_pages() == Some(0);
         if !has_restarted || self.limits.log_pages_max < self.log_pages {
-            self.restart_after = now + RESTART_PAUSE;
+            self.restart_after = now + pause;
         }
         self.conn.busy_timeout(WAIT_MAX).doing(ACTION)?;
         done
@@ -368,117 +382,4 @@ impl Mode {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-    use crate::db::{OpenOptions, WriteConnection, open};
-
-    struct Bench {
-        _folder: tempfile::TempDir,
-        writer: WriteConnection,
-        keeper: Keeper,
-        clock: Clock,
-    }
-
-    fn bench(options: CheckpointOptions) -> Bench {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mesh.db");
-        let clock = Clock::manual(0);
-        let writer = open(&path, &OpenOptions::new(clock.clone())).unwrap().writer;
-        let keeper = Keeper::open(&path, options, clock.clone()).unwrap();
-        Bench { _folder: folder, writer, keeper, clock }
-    }
-
-    impl Bench {
-        fn write(&self, bytes: usize) {
-            let sql = "INSERT INTO dropped_packets (reason, raw_hex) VALUES ('x', randomblob(?1))";
-            self.writer.conn.execute(sql, [bytes]).unwrap();
-        }
-
-        fn look(&mut self) -> (u32, u32) {
-            self.keeper.look().unwrap();
-            let gauges = &self.keeper.gauges;
-            (gauges.log_pages().unwrap(), gauges.debt_pages().unwrap())
-        }
-    }
-
-    #[test]
-    fn debt_is_paid_when_it_is_large_or_nobody_writes() {
-        let mut bench = bench(CheckpointOptions { debt_pages_max: 100, ..Default::default() });
-        bench.look();
-        bench.clock.advance_ms(5_000);
-        bench.look();
-        bench.write(200_000);
-        let (log, debt) = bench.look();
-        assert!(debt > 40 && debt < 100 && log >= debt, "a small debt may wait: {debt}");
-        bench.write(400_000);
-        assert_eq!(bench.look().1, 0, "a large one may not");
-        bench.write(4_000);
-        assert!(bench.look().1 > 0);
-        bench.clock.advance_ms(2_000);
-        assert_eq!(bench.look().1, 0, "when nobody writes none is left");
-    }
-
-    #[test]
-    fn an_idle_wal_file_is_cut_and_a_reader_cannot_hold_it_up_for_long() {
-        let options = CheckpointOptions { file_bytes_max: 100_000, ..Default::default() };
-        let mut bench = bench(options);
-        bench.write(400_000);
-        bench.look();
-        assert!(bench.keeper.gauges.file_bytes() > 100_000);
-        let reader = Connection::open(bench.writer.path()).unwrap();
-        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM nodes").unwrap();
-        bench.write(4_000);
-        bench.look();
-        bench.clock.advance_ms(10_000);
-        assert!(bench.look().0 > 0, "the reader still needs it");
-        reader.execute_batch("COMMIT").unwrap();
-        bench.clock.advance_ms(10_000);
-        bench.look();
-        assert_eq!(bench.keeper.gauges.file_bytes(), 0);
-    }
-
-    #[test]
-    fn a_long_wal_starts_again_though_writers_go_on() {
-        let mut bench = bench(CheckpointOptions { log_pages_max: 200, ..Default::default() });
-        bench.write(1_200_000);
-        assert!(bench.look().0 > 200);
-        bench.write(4_000);
-        assert!(bench.look().0 < 20, "written from the beginning of the WAL");
-    }
-
-    #[test]
-    fn a_reader_that_pins_a_long_wal_is_asked_once_a_second_only() {
-        // Each question holds writers up (decision 20).
-        let mut bench = bench(CheckpointOptions { log_pages_max: 10, ..Default::default() });
-        bench.write(60_000);
-        let reader = Connection::open(bench.writer.path()).unwrap();
-        reader.execute_batch("BEGIN; SELECT COUNT(*) FROM dropped_packets").unwrap();
-        let checkpoints = |bench: &Bench| bench.keeper.gauges.checkpoints();
-        bench.look();
-        let before = checkpoints(&bench);
-        assert_eq!(before, 2, "it is moved, then writers are asked for a gap");
-        for _ in 0..5 {
-            bench.clock.advance_ms(20);
-            bench.look();
-        }
-        assert_eq!(checkpoints(&bench), before, "it was asked again at once");
-        bench.clock.advance_ms(1_000);
-        bench.look();
-        assert!(checkpoints(&bench) > before);
-    }
-
-    #[test]
-    fn the_thread_is_named_and_ends_when_told() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mesh.db");
-        let clock = Clock::system();
-        let database = open(&path, &OpenOptions::new(clock.clone())).unwrap();
-        let checkpointer = Checkpointer::start(&path, CheckpointOptions::default(), clock).unwrap();
-        assert_eq!(checkpointer.thread.thread().name(), Some("checkpointer"));
-        assert_eq!(checkpointer.gauges().failures(), 0);
-        assert!(checkpointer.stop());
-        database.writer.close().unwrap();
-        let wal = format!("{}-wal", path.display());
-        assert!(!Path::new(&wal).exists(), "the last one out leaves no WAL");
-    }
-}
+mod tests;

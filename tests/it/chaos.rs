@@ -102,11 +102,11 @@ fn at_random_for_long() {
     let mut random = StdRng::seed_from_u64(seed);
     let rounds: Vec<_> = (0..rounds)
         .map(|_| {
-            let pause = Duration::from_millis(random.random_range(0..1_500));
+            let pause = Duration::from_millis(random.random_range(0..1_000));
             (*events.choose(&mut random).unwrap(), pause, Duration::from_secs(30))
         })
         .collect();
-    let plan = Plan { seeded: 20_000, rate: 400, batch_rows: 20 };
+    let plan = Plan { seeded: 10_000, rate: 150, batch_rows: 20 };
     let began_s = unix_s();
     let Some(mut world) = World::start(plan) else { return };
     run(&mut world, &rounds);

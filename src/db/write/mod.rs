@@ -23,8 +23,8 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::group::Group;
-use self::place::Place;
 pub(super) use self::noted::Done;
+use self::place::Place;
 use super::counters;
 use super::error::{DbError, Doing};
 use super::lock::WriterLock;

@@ -60,7 +60,9 @@ mod tests {
 
     fn judged(place: &mut Place, now_s: u64) -> Option<(bool, bool)> {
         match place.check(Duration::from_secs(now_s)) {
-            Err(DbError::Moved { is_replaced, is_for_good, .. }) => Some((is_replaced, is_for_good)),
+            Err(DbError::Moved { is_replaced, is_for_good, .. }) => {
+                Some((is_replaced, is_for_good))
+            }
             _ => None,
         }
     }

@@ -23,8 +23,7 @@ pub fn stored(database: &Path) -> i64 {
 pub fn check(world: &World, began_s: i64, clock_off_s: i64) -> String {
     let database = world.process.database();
     let conn = read_only(&database);
-    let verdict: String =
-        conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    let verdict: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
     let broken: Vec<String> = conn
         .prepare("PRAGMA foreign_key_check")
@@ -39,12 +38,18 @@ pub fn check(world: &World, began_s: i64, clock_off_s: i64) -> String {
     format!("{ours} messages acknowledged and stored once, {kept} older packets unharmed")
 }
 
+/// Numbers of messages that are acknowledged and not stored.
+pub fn missing(world: &World) -> Vec<u64> {
+    let rows = stored_rows(&world.process.database(), 0);
+    let acknowledged = world.publisher.acknowledged();
+    acknowledged.into_iter().filter(|number| !rows.contains_key(number)).collect()
+}
+
 fn check_messages(world: &World, since_s: i64) -> usize {
     let rows = stored_rows(&world.process.database(), since_s);
     let acknowledged = world.publisher.acknowledged();
     let sent = world.publisher.sent();
-    let lost: Vec<u64> =
-        acknowledged.iter().copied().filter(|number| !rows.contains_key(number)).collect();
+    let lost = missing(world);
     let doubled: Vec<u64> =
         rows.iter().filter(|(_, rows)| rows.len() > 1).map(|(number, _)| *number).collect();
     let wrong: Vec<(u64, &Expected)> = rows
@@ -115,7 +120,8 @@ fn check_seeded(world: &World, clock_off_s: i64) -> usize {
     let cutoff_s = now_s - PACKET_DAYS * 86_400;
     let mut kept = 0;
     for (id, row) in &before {
-        let Value::Integer(heard_s) = row[6] else { panic!("{row:?}") };
+        // One in a thousand was heard by nobody.
+        let heard_s = if let Value::Integer(heard_s) = row[6] { heard_s } else { 0 };
         match after.get(id) {
             Some(present) => {
                 kept += 1;
@@ -124,8 +130,9 @@ fn check_seeded(world: &World, clock_off_s: i64) -> usize {
             None => assert!(heard_s < cutoff_s + clock_off_s, "an older packet is lost: {row:?}"),
         }
     }
-    let unfilled = "SELECT COUNT(*) FROM transmissions t WHERE last_seen <> COALESCE((SELECT \
-                    MAX(timestamp) FROM observations WHERE transmission_id = t.id), last_seen)";
+    // A message that is delivered again raises it (spec §2.7), so it may be later.
+    let unfilled = "SELECT COUNT(*) FROM transmissions t WHERE last_seen < (SELECT \
+                    MAX(timestamp) FROM observations WHERE transmission_id = t.id)";
     if clock_off_s == 0 {
         assert_eq!(count(&world.process.database(), unfilled), 0, "last_seen is wrong");
     }

@@ -103,17 +103,18 @@ impl Event {
             }
             Self::Flood => {
                 world.publisher.flood(2_000);
-                world.publisher.settle();
+                world.publisher.caught_up();
             }
             Self::Garbage => {
                 world.publisher.send_garbage(200);
-                world.publisher.settle();
+                world.publisher.caught_up();
             }
             Self::Nonsense => {
+                let before = world.disconnects();
                 world.proxy.talk_nonsense();
-                world.says(said, "no connection to the MQTT broker");
+                world.disconnected_since(before);
             }
-            Self::HalfOpen => half_open(world, said, lasting),
+            Self::HalfOpen => half_open(world, lasting),
             Self::CutOff => world.proxy.cut(),
             Self::ClockAhead => clock_off(world, 3_600, lasting),
             Self::ClockBack => clock_off(world, -3_600, lasting),
@@ -200,23 +201,24 @@ fn broker_dies(world: &mut World) {
     world.publisher.set_rate(0);
     world.publisher.settle();
     world.drained();
+    let (said, before) = (world.process.log().len(), world.disconnects());
     world.broker.kill();
-    let said = world.process.log().len();
-    world.says(said, "no connection to the MQTT broker");
+    world.disconnected_since(before);
     world.broker.launch();
     world.subscribed_anew(said);
     world.publisher.set_rate(rate);
 }
 
 /// Noticed by the missing signs of life, which takes a minute: the short form cuts it off.
-fn half_open(world: &World, said: usize, lasting: Duration) {
+fn half_open(world: &World, lasting: Duration) {
+    let before = world.disconnects();
     world.proxy.go_silent();
     if lasting < Duration::from_secs(20) {
         std::thread::sleep(lasting);
         return world.proxy.cut();
     }
     let start = std::time::Instant::now();
-    while !world.process.log()[said..].contains("no connection to the MQTT broker") {
+    while world.disconnects() == before {
         assert!(start.elapsed() < Duration::from_secs(100), "a dead connection is not noticed");
         std::thread::sleep(Duration::from_millis(100));
     }

@@ -57,10 +57,16 @@ impl Publisher {
         self.shared.garbage.fetch_add(count, Relaxed);
     }
 
-    /// Waits until the broker has acknowledged all that was sent.
+    /// Waits until what was asked for besides the rate has been sent.
+    pub fn caught_up(&self) {
+        let extra = || self.shared.flood.load(Relaxed) + self.shared.garbage.load(Relaxed);
+        wait_for(|| (extra() == 0).then_some(())).expect("the broker takes nothing");
+    }
+
+    /// Waits until the broker has acknowledged all that was sent; the rate must be 0.
     pub fn settle(&self) {
-        let is_settled =
-            || (self.shared.flood.load(Relaxed) == 0 && self.shared.open.load(Relaxed) == 0).then_some(());
+        self.caught_up();
+        let is_settled = || (self.shared.open.load(Relaxed) == 0).then_some(());
         wait_for(is_settled).expect("the broker does not acknowledge");
     }
 
@@ -143,7 +149,7 @@ impl Session {
         *last = now;
         while self.open.len() < WINDOW {
             let (number, (topic, payload)) = if take_one(&shared.garbage) {
-                (None, message::garbage(rand::random()))
+                (None, message::garbage(rand::random::<u16>().into()))
             } else if self.due >= 1.0 || take_one(&shared.flood) {
                 self.due = (self.due - 1.0).max(0.0);
                 let number = shared.sent.fetch_add(1, Relaxed);

@@ -53,12 +53,8 @@ impl World {
     pub fn start(plan: Plan) -> Option<Self> {
         let broker = Broker::start()?;
         let proxy = Proxy::start(broker.port());
-        let mut process = Process::prepare(&json!({
-            "mqttSources": [{"name": "test", "broker": proxy.url(), "topics": ["meshcore/#"],
-                             "connectTimeoutSec": 2}],
-            "retention": {"packetDays": PACKET_DAYS},
-            "migrations": {"batchRowsMax": plan.batch_rows, "dutyCycle": 0.05},
-        }));
+        let gently = json!({"batchRowsMax": plan.batch_rows, "dutyCycle": 0.05});
+        let mut process = Process::prepare(&config(&proxy, &gently));
         let data = process.folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
         let is_mounted = mount(&data);
@@ -77,20 +73,11 @@ impl World {
         process.start();
         let readers = Readers::start();
         readers.look_at(process.address());
+        // What is published before there is a session is nobody's.
+        wait_for(|| process.log().contains("subscribed").then_some(()))
+            .unwrap_or_else(|| panic!("not subscribed\n{}", process.log()));
         let publisher = Publisher::start(broker.port(), plan.rate);
-        let world = Self {
-            process,
-            publisher,
-            proxy,
-            broker,
-            disk,
-            plan,
-            readers,
-            original,
-            is_mounted,
-        };
-        world.subscribed();
-        Some(world)
+        Some(Self { process, publisher, proxy, broker, disk, plan, readers, original, is_mounted })
     }
 
     /// Starts the program again after it has ended.
@@ -104,25 +91,23 @@ impl World {
         self.is_mounted
     }
 
-    /// Waits until the program hears its broker.
-    pub fn subscribed(&self) {
-        let is_connected = || {
-            let status = self.process.get("/api/mqtt/status");
-            (status["sources"][0]["connected"] == json!(true)).then_some(())
-        };
-        wait_for(is_connected).unwrap_or_else(|| panic!("not connected\n{}", self.process.log()));
-    }
-
     /// Waits until the program says that it subscribed after so many bytes of its log.
     pub fn subscribed_anew(&self, after: usize) {
         self.says(after, "subscribed");
     }
 
-    /// Waits until everything that is acknowledged is stored.
+    /// Waits until everything that is acknowledged is stored, as long as there is progress.
     pub fn drained(&self) {
-        let (database, all) = (self.process.database(), self.publisher.acknowledged().len());
-        wait_for(|| (super::count::stored(&database) >= all as i64).then_some(()))
-            .unwrap_or_else(|| panic!("not all is stored\n{}", self.process.log()));
+        let (database, all) = (self.process.database(), self.publisher.acknowledged().len() as i64);
+        let mut stored = super::count::stored(&database);
+        while stored < all {
+            let has_grown = || (super::count::stored(&database) > stored).then_some(());
+            wait_for(has_grown).unwrap_or_else(|| {
+                let missing = super::count::missing(self);
+                panic!("not stored of {all}: {missing:?}\n{}", self.process.log())
+            });
+            stored = super::count::stored(&database);
+        }
     }
 
     /// Waits until one more message is stored than there were.
@@ -135,8 +120,23 @@ impl World {
 
     /// Messages that the program says it has stored since its start.
     fn stored(&self) -> i64 {
+        self.metric("corescope_ingest_committed_total")
+    }
+
+    /// How often its connection to the broker has ended since its start.
+    pub fn disconnects(&self) -> i64 {
+        self.metric("corescope_source_disconnects_total")
+    }
+
+    /// Waits until its connection has ended once more than `before`.
+    pub fn disconnected_since(&self, before: i64) {
+        wait_for(|| (self.disconnects() > before).then_some(()))
+            .unwrap_or_else(|| panic!("still connected\n{}", self.process.log()));
+    }
+
+    fn metric(&self, name: &str) -> i64 {
         let text = self.metrics();
-        let line = text.lines().find(|line| line.starts_with("corescope_ingest_committed_total"));
+        let line = text.lines().find(|line| line.starts_with(name));
         line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(-1)
     }
 
@@ -151,8 +151,9 @@ impl World {
 
     /// Waits for a line of the log that was not there `after` so many bytes.
     pub fn says(&self, after: usize, words: &str) {
-        wait_for(|| self.process.log()[after..].contains(words).then_some(()))
-            .unwrap_or_else(|| panic!("it never said {words:?}:\n{}", &self.process.log()[after..]));
+        wait_for(|| self.process.log()[after..].contains(words).then_some(())).unwrap_or_else(
+            || panic!("it never said {words:?}:\n{}", &self.process.log()[after..]),
+        );
     }
 
     /// Publishes no more, waits until all is stored and upgraded and pruned, and ends the program.
@@ -161,22 +162,41 @@ impl World {
         let is_quiet = || {
             let sources = self.process.get("/api/mqtt/status");
             let source = &sources["sources"][0];
-            let text = self.metrics();
-            let depth = text.lines().find(|line| line.starts_with("corescope_ingest_queue_depth"));
-            let is_empty = depth.is_some_and(|line| line.ends_with(" 0"));
+            let is_empty = self.metric("corescope_ingest_queue_depth") == 0;
             (source["connected"] == json!(true) && is_empty).then_some(())
         };
         self.drained();
         wait_for(is_quiet).unwrap_or_else(|| panic!("never quiet\n{}", self.process.log()));
-        wait_for(|| self.is_upgraded().then_some(()))
-            .unwrap_or_else(|| panic!("not upgraded\n{}", self.process.log()));
+        assert_eq!(self.process.stop(), Some(0), "{}", self.process.log());
+        // What lasted as long as the events did now has an end.
+        let signals = json!({"readerP99Ms": false, "ioPressure": false, "disk": false});
+        let quickly = json!({"batchRowsMax": 5_000, "dutyCycle": 1, "signals": signals});
+        let file = self.process.folder.path().join("config.json");
+        std::fs::write(file, config(&self.proxy, &quickly).to_string()).unwrap();
+        self.restart();
+        self.upgraded();
         self.readers.stop();
         assert_eq!(self.process.stop(), Some(0), "{}", self.process.log());
     }
 
-    fn is_upgraded(&self) -> bool {
+    /// Waits until no migration runs any more, as long as there is progress.
+    fn upgraded(&self) {
+        let mut done = -1;
+        loop {
+            let health = self.process.get("/api/healthz");
+            if health["async_migrations_running"] == json!(false) {
+                return;
+            }
+            let has_grown = || Some(self.rows_migrated()).filter(|rows| *rows != done);
+            done = wait_for(has_grown)
+                .unwrap_or_else(|| panic!("not upgraded\n{}", self.process.log()));
+        }
+    }
+
+    fn rows_migrated(&self) -> i64 {
         let health = self.process.get("/api/healthz");
-        health["async_migrations_running"] == json!(false)
+        let migrations = health["async_migrations"].as_array().cloned().unwrap_or_default();
+        migrations.iter().filter_map(|row| row["rowsProcessed"].as_i64()).sum()
     }
 
     /// What readers met: answers and, by status, refusals.
@@ -184,6 +204,15 @@ impl World {
         let seen = &self.readers.seen;
         (seen.answers.load(Relaxed), seen.refusals.load(Relaxed))
     }
+}
+
+fn config(proxy: &Proxy, migrations: &Value) -> Value {
+    json!({
+        "mqttSources": [{"name": "test", "broker": proxy.url(), "topics": ["meshcore/#"],
+                         "connectTimeoutSec": 2}],
+        "retention": {"packetDays": PACKET_DAYS},
+        "migrations": migrations,
+    })
 }
 
 impl Drop for World {
@@ -198,7 +227,7 @@ impl Drop for World {
 
 fn mount(folder: &std::path::Path) -> bool {
     let status = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=192m", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=512m", "tmpfs"])
         .arg(folder)
         .stderr(std::process::Stdio::null())
         .status();
