@@ -136,7 +136,8 @@ function overviewFigures(perf, health) {
     { label: 'Requests', text: count(perf.totalRequests), hint: `counted for ${duration(perf.uptime)}` },
     { label: 'Mean time', text: milliseconds(perf.avgMs) },
     { label: 'Slow requests', text: count(health ? health.perf.slowQueries : perf.slowQueries.length), hint: 'over 100 ms' },
-    { label: 'Version', text: version || '—' },
+    // Hidden where the build does not know it.
+    ...(version ? [{ label: 'Version', text: version }] : []),
   ];
 }
 
