@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use corescope::actors::loader::LoadSource;
+use corescope::store::Floor;
 use corescope::store::load::{Event, Found, LoadRules, Need};
 use futures_util::future::BoxFuture;
 use serde_json::json;
