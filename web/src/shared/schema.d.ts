@@ -2739,7 +2739,7 @@ export interface components {
              */
             walPages: number;
         };
-        /** @description Always `null`: see the note beside it. */
+        /** @description What the window holds; `null` without one. See the note beside it. */
         MemoryBreakdown: {
             /** Format: int64 */
             floodTx?: number | null;
