@@ -75,7 +75,7 @@ fn everything(now_s: i64) -> (tempfile::TempDir, PathBuf) {
     let sql = format!(
         "CREATE TEMP TABLE t AS WITH RECURSIVE n(v) AS \
          (SELECT 0 UNION ALL SELECT v + 1 FROM n WHERE v < 160) \
-         SELECT v, strftime('%Y-%m-%dT%H:%M:%SZ', {now_s} - v * 21600, 'unixepoch') AS x FROM n; \
+         SELECT v, strftime('%Y-%m-%dT%H:%M:%SZ', {now_s} - 10800 - v * 21600, 'unixepoch') AS x FROM n; \
          INSERT INTO nodes (public_key, last_seen, advert_count) SELECT 'n' || v, x, v FROM t; \
          INSERT INTO inactive_nodes (public_key, last_seen, advert_count) \
          SELECT 'n' || v, x, 1 FROM t WHERE v % 3 = 0; \
@@ -163,7 +163,7 @@ fn every_task_that_is_cut_short_at_any_step_ends_as_one_that_was_not() {
         run_all(&mut writer, (&parts, &config), |_| {});
         writer.close().unwrap();
         is_sound(image);
-        assert_eq!(dump(image), whole, "image {number_of}");
+        assert!(dump(image) == whole, "image {number_of}");
         assert_eq!(number(image, "PRAGMA freelist_count"), 0);
     }
 }
