@@ -8,18 +8,22 @@ use rusqlite::{Connection, params};
 use super::{KeyRange, Left};
 use crate::db::error::{DbError, Doing};
 
-/// An original from before the column leaves 0.
+/// An original from before the column leaves 0. What was set aside is not tried again by itself.
 pub(super) const LAST_SEEN_LEFT: Left = Left {
     sql: "SELECT EXISTS (SELECT 1 FROM (SELECT id FROM transmissions WHERE last_seen = 0 \
           ORDER BY id DESC LIMIT 1000) AS unfilled WHERE EXISTS (SELECT 1 FROM observations \
-          WHERE transmission_id = unfilled.id AND timestamp > 0))",
+          WHERE transmission_id = unfilled.id AND timestamp > 0) AND NOT EXISTS (SELECT 1 \
+          FROM _migration_dead_letters WHERE name = 'tx_last_seen_backfill_v1' \
+          AND row_key = unfilled.id))",
     needs: &["idx_tx_last_seen_zero", "idx_observations_tx_ts"],
 };
 
 /// One from before that column leaves NULL; a later one looks at each of its starts.
 pub(super) const FROM_PUBKEY_LEFT: Left = Left {
-    sql: "SELECT EXISTS (SELECT 1 FROM (SELECT payload_type, from_pubkey FROM transmissions \
-          ORDER BY id DESC LIMIT 1000) WHERE payload_type = 4 AND from_pubkey IS NULL)",
+    sql: "SELECT EXISTS (SELECT 1 FROM (SELECT id, payload_type, from_pubkey \
+          FROM transmissions ORDER BY id DESC LIMIT 1000) AS newest WHERE payload_type = 4 \
+          AND from_pubkey IS NULL AND NOT EXISTS (SELECT 1 FROM _migration_dead_letters \
+          WHERE name = 'backfill_from_pubkey_v1' AND row_key = newest.id))",
     needs: &[],
 };
 
