@@ -97,7 +97,7 @@ fn shown(figure: &Figure) -> String {
         size if size >= 1_000.0 => thousands(value.round()),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
-        size if size == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         _ => format!("{value:.2}"),
     };
     format!("{number} {unit}").trim_end().to_owned()
