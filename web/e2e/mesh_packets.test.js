@@ -170,7 +170,7 @@ test('all is done by keyboard; who is in the list has it hold still', { skip }, 
   const { page, close } = await openPage(browser, list());
   await filled(page);
   await isLive(page, 'Live');
-  await page.getByLabel('Channel').focus();
+  await page.getByRole('textbox', { name: 'Channel' }).focus();
   await page.keyboard.type('Public');
   await page.keyboard.press('Enter');
   await page.waitForURL(/channel=Public/);
@@ -182,7 +182,7 @@ test('all is done by keyboard; who is in the list has it hold still', { skip }, 
   await isLive(page, 'Held while you are in the list, 1 reception since');
   assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('href')), address);
   assert.equal(await rowOf(page, 'while you read').count(), 0);
-  await page.getByLabel('Channel').focus();
+  await page.getByRole('textbox', { name: 'Channel' }).focus();
   await rowOf(page, 'while you read').waitFor();
   await page.getByRole('button', { name: 'Pause' }).press('Enter');
   await send(server.url, publicText('Eve: while it is paused'));
