@@ -24,6 +24,15 @@ pub fn mark_foreign(headers: &mut HeaderMap) {
 /// Adds what is missing. `is_shared`: a page of another origin may read the answer.
 pub fn add(headers: &mut HeaderMap, is_shared: bool) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let readers = if is_shared { "cross-origin" } else { "same-origin" };
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static(readers));
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    // The page that asked for them has said what they may do; by themselves they are text.
+    let is_part = kind.starts_with(b"text/javascript") || kind.starts_with(b"text/css");
+    if is_part && !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        return;
+    }
+    let is_page = kind.starts_with(b"text/html");
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
         headers.insert(CONTENT_SECURITY_POLICY, NOTHING);
@@ -31,10 +40,7 @@ pub fn add(headers: &mut HeaderMap, is_shared: bool) {
     if !headers.contains_key(REFERRER_POLICY) {
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
-    let readers = if is_shared { "cross-origin" } else { "same-origin" };
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static(readers));
-    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    if kind.starts_with(b"text/html") {
+    if is_page {
         headers.insert(CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
     }
 }

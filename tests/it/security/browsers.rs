@@ -41,9 +41,14 @@ async fn every_page_answer_and_error_has_the_headers() {
             check_headers(&ask(&api.state, request).await, &format!("{method} {path}"));
         }
     }
-    let others = ["/", "/perf", "/packets/x", "/nope", "/api/nope", "/assets/styles/base.css"];
+    let others = ["/", "/perf", "/packets/x", "/nope", "/api/nope", "/assets/styles/icon.svg"];
     for path in others.iter().chain(&["/assets/nope.js", "/a//b", "/%00", "/..%5cx"]) {
         check_headers(&api.get(path).await, path);
+    }
+    for path in ["/assets/styles/base.css", "/assets/src/main.js"] {
+        let part = api.get(path).await;
+        assert_eq!(part.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(part.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
     }
     let page = api.get("/").await;
     let policy = page.header("content-security-policy").unwrap();
