@@ -64,8 +64,11 @@ doc:              ## rustdoc, warnings denied
 snap:             ## accept changed snapshots after reading them
 	INSTA_UPDATE=always $(CARGO) test --locked --test it
 
-bench:            ## figures of docs/benchmarks.md
-	$(CARGO) bench --locked
+bench: build      ## all figures of docs/benchmarks.md, in one run of a quarter of an hour (needs wrk, mosquitto)
+	$(CARGO) bench --locked --bench report
+
+bench-scale: build  ## the cost at 0.1, 1 and 10 times operator scale
+	CORESCOPE_BENCH_ONLY=scale $(CARGO) bench --locked --bench report
 
 bench-analytics:  ## what analytics cost (CORESCOPE_BENCH_DB: a seeded database)
 	$(CARGO) bench --locked --bench analytics

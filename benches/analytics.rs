@@ -6,6 +6,9 @@
 //! is kept is never asked.
 #![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -143,6 +146,8 @@ async fn answers(readers: &Readers, path: &Path) {
             times_ms[ANSWERS / 2],
             times_ms[ANSWERS - 1]
         );
+        let name = name.replace([' ', ','], "-");
+        figures::tell(&format!("analytics.{name}"), times_ms[ANSWERS / 2], "ms");
     }
 }
 

@@ -10,6 +10,9 @@
 //! hold for a million rows too (`design/backfill.md` §10.34).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -85,6 +88,7 @@ fn main() {
             told.push((policy, figures));
         }
         compare(&told);
+        tell_figures(&told, is_busy);
     }
 }
 
@@ -105,6 +109,34 @@ fn add_rows(path: &Path, count: u64) {
          PRAGMA wal_checkpoint(TRUNCATE);"
     ))
     .unwrap();
+}
+
+/// The same for `make bench`.
+fn tell_figures(told: &[(Policy, Figures)], is_busy: bool) {
+    for (policy, figures) in told {
+        let name = match (policy, is_busy) {
+            (Policy::Idle | Policy::Fixed, _) => continue,
+            (Policy::Ours, true) => "backfill",
+            (Policy::Ours, false) => "backfill.alone",
+            (Policy::FullSpeed, true) => "backfill.full",
+            (Policy::FullSpeed, false) => "backfill.alone.full",
+            (Policy::OneUpdate, true) => "backfill.one-update",
+            (Policy::OneUpdate, false) => "backfill.alone.one-update",
+        };
+        let tell = |what: &str, value, unit| figures::tell(&format!("{name}.{what}"), value, unit);
+        tell("total", figures.total.as_secs_f64(), "s");
+        tell("hold-p99", at(&figures.holds, 0.99), "ms");
+        tell("hold-max", at(&figures.holds, 1.0), "ms");
+        tell("wal", figures.wal_bytes as f64 / (1 << 20) as f64, "MB");
+        if is_busy {
+            tell("wait-p99", at(&figures.waits, 0.99), "ms");
+        }
+    }
+    let reads = |wanted: Policy| told.iter().find(|(policy, _)| *policy == wanted);
+    if let (Some((_, ours)), Some((_, idle))) = (reads(Policy::Ours), reads(Policy::Idle)) {
+        let ratio = at(&ours.reads, 0.99) / at(&idle.reads, 0.99);
+        figures::tell("backfill.reader-ratio", ratio, "");
+    }
 }
 
 /// The limits of the same run beside ours (decision 40), and the goals.
