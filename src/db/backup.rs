@@ -77,6 +77,7 @@ pub struct Backups {
     clock: Clock,
     reserve_bytes: u64,
     is_running: Arc<AtomicBool>,
+    is_reading: Arc<AtomicBool>,
 }
 
 /// A copy on its way.
@@ -95,10 +96,12 @@ struct Turn {
     clock: Clock,
     reserve_bytes: u64,
     is_running: Arc<AtomicBool>,
+    is_reading: Arc<AtomicBool>,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        self.is_reading.store(false, Ordering::Release);
         self.is_running.store(false, Ordering::Release);
     }
 }
@@ -106,8 +109,9 @@ impl Drop for Turn {
 impl Backups {
     /// Of the database at `path`.
     pub fn new(path: &Path, clock: Clock) -> Self {
-        let is_running = Arc::default();
-        Self { path: path.to_owned(), clock, reserve_bytes: RESERVE_BYTES, is_running }
+        let (is_running, is_reading) = (Arc::default(), Arc::default());
+        let (path, reserve_bytes) = (path.to_owned(), RESERVE_BYTES);
+        Self { path, clock, reserve_bytes, is_running, is_reading }
     }
 
     /// Begins with less room beside the copy, for a volume on which the log has no room to grow.
@@ -119,6 +123,11 @@ impl Backups {
     /// Whether one is being made or fetched, for anyone to look at.
     pub fn gauge(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_running)
+    }
+
+    /// Whether one reads the database: no longer so while it is fetched, which may take hours.
+    pub fn reading(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_reading)
     }
 
     /// Removes what a process left that died while it made a copy; returns how many there were.
@@ -134,11 +143,13 @@ impl Backups {
         if self.is_running.swap(true, Ordering::AcqRel) {
             return Err(BackupError::Busy);
         }
+        self.is_reading.store(true, Ordering::Release);
         let turn = Turn {
             path: self.path.clone(),
             clock: self.clock.clone(),
             reserve_bytes: self.reserve_bytes,
             is_running: Arc::clone(&self.is_running),
+            is_reading: Arc::clone(&self.is_reading),
         };
         let (tell_size, size) = oneshot::channel();
         let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
@@ -156,6 +167,7 @@ impl Turn {
         chunks: &mpsc::Sender<io::Result<Vec<u8>>>,
     ) {
         let copied = self.copy(&|| !size.is_closed());
+        self.is_reading.store(false, Ordering::Release);
         let copied = copied.and_then(|mut file| Ok((file.seek(io::SeekFrom::End(0))?, file)));
         match copied {
             Err(error) => {

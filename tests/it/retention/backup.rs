@@ -66,6 +66,21 @@ fn a_backup_that_is_taken_while_ingest_writes_is_one_sound_snapshot() {
 }
 
 #[test]
+fn a_slow_client_keeps_the_next_backup_waiting_and_no_migration() {
+    let (_folder, path) = seeded(20_000, 0, NOW_S);
+    let backups = Backups::new(&path, Clock::system());
+    let (gauge, reading) = (backups.gauge(), backups.reading());
+    let download = backups.start().unwrap();
+    assert!(reading.load(Ordering::Relaxed), "it begins to read at once");
+    assert!(download.size.blocking_recv().unwrap().is_ok());
+    assert!(!reading.load(Ordering::Relaxed), "the copy is made, nothing is fetched yet");
+    assert!(gauge.load(Ordering::Relaxed));
+    assert!(matches!(backups.start(), Err(BackupError::Busy)), "one at a time");
+    assert!(!reading.load(Ordering::Relaxed), "who is turned away reads nothing");
+    drop(download.chunks);
+}
+
+#[test]
 fn a_client_that_goes_away_leaves_no_copy_behind() {
     let (_folder, path) = seeded(20_000, 0, NOW_S);
     let backups = Backups::new(&path, Clock::system());
