@@ -87,6 +87,8 @@ pub struct Conductor {
     pub(super) tickets: u64,
     limits: Limits,
     gate: HealthGate,
+    /// Of jobs that free space: what they make of the readings has its own hysteresis.
+    freeing_gate: HealthGate,
     ingest_wait_ms: Option<f64>,
     zones: ZoneLaw,
     /// The run whose batch is under way, and its rows.
@@ -107,6 +109,7 @@ impl Conductor {
             tickets: 0,
             limits: Limits::default(),
             gate: HealthGate::default(),
+            freeing_gate: HealthGate::default(),
             ingest_wait_ms: None,
             zones: ZoneLaw::default(),
             out: None,
@@ -132,9 +135,8 @@ impl Conductor {
     /// `None` if hardly any come. It is what a migration must not change (§10.3).
     pub fn see_ingest_wait(&mut self, p99_ms: Option<f64>) {
         self.ingest_wait_ms = p99_ms;
-        let active = self.runs.iter_mut().find(|run| run.state.is_active());
-        if let Some((run, _)) = active.zip(p99_ms) {
-            run.ingest_wait.during = p99_ms;
+        if let Some((index, _)) = self.active().zip(p99_ms) {
+            self.runs[index].ingest_wait.during = p99_ms;
         }
     }
 
@@ -155,10 +157,22 @@ impl Conductor {
     }
 
     /// The one that runs, else the job that was asked for first, else the first migration that can
-    /// begin.
+    /// begin. One that waits for room on the disk lets jobs go ahead that make some: it might wait
+    /// for ever.
     fn current(&self) -> Option<usize> {
-        let active = self.runs.iter().position(|run| run.state.is_active());
-        active.or_else(|| self.due_job()).or_else(|| self.due_migration())
+        let active = self.active();
+        let waiting = active.filter(|index| self.runs[*index].waits_for_space());
+        let waiting = waiting.filter(|index| !self.runs[*index].frees_space());
+        let ahead = waiting.and_then(|_| self.due_job(Run::frees_space));
+        ahead.or(active).or_else(|| self.due_job(|_| true)).or_else(|| self.due_migration())
+    }
+
+    /// Beside a job that frees space, one that waits for it may be active too.
+    fn active(&self) -> Option<usize> {
+        let position = |is_it: fn(&Run) -> bool| {
+            self.runs.iter().position(|run| run.state.is_active() && is_it(run))
+        };
+        position(Run::frees_space).or_else(|| position(|_| true))
     }
 
     fn due_migration(&self) -> Option<usize> {
@@ -172,8 +186,9 @@ impl Conductor {
         self.runs.iter().position(is_due)
     }
 
-    fn due_job(&self) -> Option<usize> {
-        let due = self.runs.iter().enumerate().filter(|(_, run)| run.state == State::Pending);
+    fn due_job(&self, is_it: fn(&Run) -> bool) -> Option<usize> {
+        let is_due = |run: &Run| run.state == State::Pending && is_it(run);
+        let due = self.runs.iter().enumerate().filter(|(_, run)| is_due(run));
         let due = due.filter_map(|(index, run)| Some((run.job.as_ref()?.ticket, index)));
         due.min().map(|(_, index)| index)
     }
@@ -203,13 +218,19 @@ impl Conductor {
 
     fn go_on(&mut self, index: usize, readings: &Readings, is_writer_wanted: bool) -> Step {
         let now = self.clock.monotonic();
-        let utilisation = health::utilisation(readings, &self.limits);
+        let (readings, gate) = if self.runs[index].frees_space() {
+            (readings.of_freeing(), &mut self.freeing_gate)
+        } else {
+            (*readings, &mut self.gate)
+        };
+        let utilisation = health::utilisation(&readings, &self.limits);
         self.zones.note(utilisation, now);
         let waits_until = self.runs[index].waits_until;
         if now < waits_until {
             return Step::After((waits_until - now).min(Duration::from_secs(1)));
         }
-        if let Some(reason) = self.gate.check(readings, &self.limits, now) {
+        if let Some(reason) = gate.check(&readings, &self.limits, now) {
+            self.runs[index].wants_space = gate.is_short_of_space_only();
             let is_critical = utilisation >= CRITICAL;
             if is_critical {
                 self.runs[index].waits_until = now + HIBERNATION;
@@ -341,6 +362,7 @@ impl Conductor {
         let run = &mut self.runs[index];
         if error.is_transient() {
             run.back_off(now);
+            run.wants_space = matches!(error, DbError::Full { .. });
             self.throttle(index, &why);
         } else if error.is_fault_of_record() && rows > 1 && run.next != Phase::Index {
             run.servo.halve();

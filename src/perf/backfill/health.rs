@@ -108,6 +108,9 @@ pub struct Readings {
     pub disk: Option<f64>,
 }
 
+/// A job that frees space needs so much less of it: 32 MiB where others need 256.
+const FREEING_SHARE: f64 = 0.125;
+
 impl Readings {
     /// Nothing is the matter; for work without anybody beside it.
     pub const QUIET: Self = Self {
@@ -121,6 +124,12 @@ impl Readings {
         io_pressure: Some(0.0),
         disk: Some(0.0),
     };
+
+    /// What they are to a job that frees space: only the room for its own log has to be there.
+    #[must_use]
+    pub fn of_freeing(self) -> Self {
+        Self { disk: self.disk.map(|share| share * FREEING_SHARE), ..self }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -143,6 +152,7 @@ const NAMES: [&str; SIGNALS] = [
 ];
 /// Those that open and shut by design say nothing about how busy it is: log, foreign reader, backup.
 const NO_LOAD: [usize; 3] = [2, 3, 6];
+const DISK: usize = 8;
 
 /// Remembers which signals throttle.
 #[derive(Clone, Debug, Default)]
@@ -159,6 +169,14 @@ impl HealthGate {
             reason = signal.check(name, value, level, now).or(reason);
         }
         reason
+    }
+
+    /// Whether the free space, and nothing else, was too small at the last look.
+    pub fn is_short_of_space_only(&self) -> bool {
+        let mut signals = self.signals.iter().enumerate();
+        signals.all(|(index, signal)| {
+            signal.unreadable_since.is_none() && signal.is_throttling == (index == DISK)
+        })
     }
 }
 
