@@ -83,6 +83,11 @@ impl WalGauges {
         self.is_wanted.store(is_wanted, Ordering::Relaxed);
     }
 
+    /// See [`WalGauges::want_checkpoint`].
+    pub fn is_checkpoint_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
+    }
+
     /// Notes pages that were just committed, so that whoever waits for the log to be short need not
     /// wait for the next look. The next look knows better.
     pub fn note_written(&self, pages: u32) {
@@ -223,7 +228,7 @@ impl Keeper {
             let log_pages = self.log_pages;
             self.tell(|keeper| keeper.look());
             let is_growing = self.log_pages != log_pages;
-            let is_wanted = self.gauges.is_wanted.load(Ordering::Relaxed);
+            let is_wanted = self.gauges.is_checkpoint_wanted();
             let is_soon = is_growing || is_wanted;
             pause = if is_soon { LOOK_WHILE_GROWING } else { LOOK_WHILE_QUIET };
         }
@@ -252,7 +257,7 @@ impl Keeper {
         let debt = log.saturating_sub(done);
         let may_restart = now >= self.restart_after;
         let is_long = log > self.limits.log_pages_max && may_restart;
-        let is_awaited = self.gauges.is_wanted.load(Ordering::Relaxed);
+        let is_awaited = self.gauges.is_checkpoint_wanted();
         let is_wanted = is_idle || is_long || is_awaited;
         if debt >= self.limits.debt_pages_max || (is_wanted && debt > 0) {
             self.checkpoint(Mode::Passive)?;
