@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use self::slow_reads::SlowReads;
 use super::run::{IngestWait, LiveRun, Run};
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
@@ -35,6 +36,9 @@ const HIBERNATION: Duration = Duration::from_secs(60);
 const INGEST_WAIT_MAX_MS: f64 = 25.0;
 /// Of the time that a batch may take, however long ingest waits: it may not be our doing.
 const HOLD_SHARE_MIN: f64 = 0.25;
+/// A batch that runs though reads are slow takes this part of its rows.
+const SMALL_PART: u64 = 4;
+const READS_SPARED: &str = "reads are as slow without it";
 /// Indexes that are predicted to take longer wait for an operator (decision 18).
 const APPROVED_HOLD_MAX: Duration = Duration::from_secs(10);
 
@@ -89,6 +93,7 @@ pub struct Conductor {
     gate: HealthGate,
     /// Of jobs that free space: what they make of the readings has its own hysteresis.
     freeing_gate: HealthGate,
+    slow_reads: SlowReads,
     ingest_wait_ms: Option<f64>,
     zones: ZoneLaw,
     /// The run whose batch is under way, and its rows.
@@ -110,6 +115,7 @@ impl Conductor {
             limits: Limits::default(),
             gate: HealthGate::default(),
             freeing_gate: HealthGate::default(),
+            slow_reads: SlowReads::default(),
             ingest_wait_ms: None,
             zones: ZoneLaw::default(),
             out: None,
@@ -229,9 +235,13 @@ impl Conductor {
         if now < waits_until {
             return Step::After((waits_until - now).min(Duration::from_secs(1)));
         }
-        if let Some(reason) = gate.check(&readings, &self.limits, now) {
+        let reason = gate.check(&readings, &self.limits, now);
+        let is_spared = self.slow_reads.note(gate, now);
+        // An index is one step, and often what makes reads faster.
+        let is_cure = self.runs[index].next == Phase::Index && gate.is_held_by_reads_alone();
+        if let Some(reason) = reason.filter(|_| !is_spared && !is_cure) {
             self.runs[index].wants_space = gate.is_short_of_space_only();
-            let is_critical = utilisation >= CRITICAL;
+            let is_critical = utilisation >= CRITICAL && !self.slow_reads.are_not_ours();
             if is_critical {
                 self.runs[index].waits_until = now + HIBERNATION;
             }
@@ -239,19 +249,27 @@ impl Conductor {
             self.throttle(index, &format!("{reason}{rest}"));
             return Step::After(GATE_POLL);
         }
-        self.release(index);
+        let why = if is_spared || is_cure { READS_SPARED } else { "nothing holds it up any more" };
+        self.release(index, why);
         if is_writer_wanted {
             return Step::After(LANE_POLL);
         }
-        self.send(index)
+        if is_spared {
+            self.slow_reads.note_sent(now);
+        }
+        self.send(index, is_spared && !is_cure)
     }
 
-    fn send(&mut self, index: usize) -> Step {
+    fn send(&mut self, index: usize, is_small: bool) -> Step {
         let now_ms = self.clock.now_ms();
         let run = &mut self.runs[index];
         let knobs = run.knobs.values(now_ms);
-        let budgets = budgets(&knobs, self.ingest_wait_ms);
-        let rows_max = run.servo.rows(&budgets);
+        let mut budgets = budgets(&knobs, self.ingest_wait_ms);
+        let mut rows_max = run.servo.rows(&budgets);
+        if is_small {
+            budgets.hold = knobs.budgets().hold.mul_f64(HOLD_SHARE_MIN);
+            rows_max = rows_max.div_ceil(SMALL_PART);
+        }
         self.out = Some((index, rows_max));
         self.stop.store(false, Ordering::Relaxed);
         let limits = BatchLimits {
@@ -444,5 +462,6 @@ fn tell(error: &DbError) -> String {
 
 mod commands;
 mod moves;
+mod slow_reads;
 #[cfg(test)]
 mod tests;

@@ -150,6 +150,8 @@ const NAMES: [&str; SIGNALS] = [
     "the disk's pressure",
     "the free space",
 ];
+/// Slow reads may be nobody's doing, see [`HealthGate::is_held_by_reads_alone`].
+const READS: usize = 5;
 /// Those that open and shut by design say nothing about how busy it is: log, foreign reader, backup.
 const NO_LOAD: [usize; 3] = [2, 3, 6];
 const DISK: usize = 8;
@@ -178,9 +180,25 @@ impl HealthGate {
             signal.unreadable_since.is_none() && signal.is_throttling == (index == DISK)
         })
     }
+
+    /// Whether reads are slow, whatever else is the matter.
+    pub fn are_reads_slow(&self) -> bool {
+        self.signals[READS].holds_up()
+    }
+
+    /// Whether nothing but slow reads holds up. On a database whose indexes are still to be built
+    /// they are slow without us, and only going on makes them faster.
+    pub fn is_held_by_reads_alone(&self) -> bool {
+        let holding = |(index, signal): (usize, &Signal)| signal.holds_up() == (index == READS);
+        self.signals.iter().enumerate().all(holding)
+    }
 }
 
 impl Signal {
+    fn holds_up(&self) -> bool {
+        self.is_throttling || self.unreadable_since.is_some()
+    }
+
     fn check(
         &mut self,
         name: &str,
