@@ -267,13 +267,13 @@ fn start_loader(state: &AppState, lifelines: &Lifelines) -> Result<LoaderReaders
         .map_err(unusable(config))
 }
 
-/// Returns whether one is under way, at any time.
+/// Returns whether one reads the database, at any time.
 fn open_backups(state: &AppState, path: &Path) -> Arc<AtomicBool> {
     let backups = Backups::new(path, state.clock.clone());
     backups.remove_stale();
-    let gauge = backups.gauge();
+    let reading = backups.reading();
     state.open_backups(Arc::new(backups));
-    gauge
+    reading
 }
 
 fn start_retention(

@@ -79,13 +79,15 @@ impl Backfill {
         mut conductor: Conductor,
         lifeline: Lifeline,
     ) -> (Self, Arc<LiveRuns>, Arc<LiveJobs>) {
-        conductor.set_limits(signals.limits());
+        let limits = signals.limits();
+        let looked = signals::Looked::new(&limits);
+        conductor.set_limits(limits);
         let jobs: Arc<LiveJobs> = Arc::default();
         let live = Arc::new(ArcSwap::from_pointee(conductor.live()));
         let backfill = Self {
             conductor,
             signals,
-            looked: signals::Looked::default(),
+            looked,
             writer,
             live: Arc::clone(&live),
             jobs: Arc::clone(&jobs),

@@ -16,10 +16,11 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Wrap
 use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
-use super::backfill::{Backfill, JobEnd, LiveRuns, RunJob};
+use super::backfill::{Backfill, JobEnd, LiveRun, LiveRuns, RunJob};
 use super::line::Line;
 use crate::clock::{self, Clock};
 use crate::config::RetentionConfig;
+use crate::db::migrations::needs_of;
 use crate::db::retention::{AutoVacuum, RunEnd, Schedule, Task, TaskParts, TaskStatus};
 use crate::perf::backfill::State;
 
@@ -81,16 +82,6 @@ impl Retention {
         self.board.store(Arc::new(self.schedule.statuses(self.tasks.clock.monotonic())));
     }
 
-    /// Whether migrations are under way or about to begin. One that waits for an operator, and
-    /// those behind it, hold nothing up.
-    fn is_migrating(&self) -> bool {
-        let runs = self.migrations.load();
-        let next = runs.iter().find(|run| !run.state.is_final());
-        next.is_some_and(|run| {
-            run.state.is_active() || matches!(run.state, State::Pending | State::Interrupted)
-        })
-    }
-
     fn ask_for(&mut self, task: Task, ctx: &mut Context<Self>) {
         let Some(job) = task.job(&self.tasks) else { return };
         let (ended, end) = oneshot::channel();
@@ -110,6 +101,18 @@ impl Retention {
         }
         self.publish();
     }
+}
+
+/// Whether migrations are under way or about to begin. One that waits for an operator, and those
+/// that need what it makes, hold nothing up; nor does one that waits for room on the disk, which
+/// retention makes.
+fn is_migrating(runs: &[LiveRun]) -> bool {
+    let is_open = |need: &str| runs.iter().any(|run| run.name == need && !run.state.is_final());
+    let is_due = |run: &LiveRun| {
+        matches!(run.state, State::Pending | State::Interrupted) && !needs_of(run.name).any(is_open)
+    };
+    let is_waiting = runs.iter().any(|run| run.waits_for_space);
+    !is_waiting && runs.iter().any(|run| run.state.is_active() || is_due(run))
 }
 
 fn run_end(end: &JobEnd) -> RunEnd {
@@ -146,11 +149,61 @@ impl Handler<LookAtSchedule> for Retention {
     type Result = ();
 
     fn handle(&mut self, _: LookAtSchedule, ctx: &mut Context<Self>) {
-        if !self.is_migrating() {
+        if !is_migrating(&self.migrations.load()) {
             let now = self.tasks.clock.monotonic();
             self.schedule.take_due(now).into_iter().for_each(|task| self.ask_for(task, ctx));
         }
         self.publish();
         ctx.notify_later(LookAtSchedule, LOOK_EVERY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::backfill::Conductor;
+    use crate::config::MigrationsConfig;
+    use crate::db::migrations::StoredState;
+
+    const FIRST: &str = "idx_tx_last_seen_zero";
+    const SECOND: &str = "tx_last_seen_backfill_v1";
+    const OTHER: &str = "channel_hash_v1";
+
+    fn live(states: &[(&'static str, State)]) -> Vec<LiveRun> {
+        let stored = |(name, state): &(&'static str, State)| StoredState {
+            name,
+            state: *state,
+            reason: String::new(),
+            by: String::new(),
+            since_ms: 0,
+            rows_done: 0,
+            rows_total: 0,
+            rows_failed: 0,
+            index_hold: None,
+        };
+        let stored = states.iter().map(stored).collect();
+        Conductor::new(stored, &MigrationsConfig::default(), Clock::manual(0)).live()
+    }
+
+    #[test]
+    fn a_migration_that_may_run_is_waited_for_whatever_an_operator_holds_before_it() {
+        for held in [State::AwaitingApproval, State::Paused] {
+            assert!(!is_migrating(&live(&[(FIRST, held)])), "{held:?}");
+            for state in [State::Pending, State::Interrupted] {
+                assert!(is_migrating(&live(&[(FIRST, held), (OTHER, state)])), "{held:?}");
+                let needy = [(FIRST, held), (SECOND, state)];
+                assert!(!is_migrating(&live(&needy)), "it needs what is held: {held:?}");
+            }
+        }
+        assert!(!is_migrating(&live(&[(FIRST, State::Succeeded), (OTHER, State::Failed)])));
+    }
+
+    #[test]
+    fn a_migration_that_waits_for_space_is_not_waited_for() {
+        let mut runs = live(&[(FIRST, State::Pending), (OTHER, State::Pending)]);
+        runs[0].state = State::Throttled;
+        assert!(is_migrating(&runs), "it waits for something else");
+        runs[0].waits_for_space = true;
+        assert!(!is_migrating(&runs), "retention makes the room");
     }
 }

@@ -5,7 +5,7 @@
 //! byte is handed out, so that nothing is left whoever dies; what a kill leaves while it is made
 //! is removed by the next start or the next copy.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,8 @@ const CHUNKS_MAX: usize = 4;
 /// A client that takes nothing for so long has gone.
 const STALL_MAX: Duration = Duration::from_secs(60);
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
+/// Letters and digits that end the name of a copy.
+const RANDOM_CHARS: usize = 6;
 
 /// Why there is no copy.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +77,7 @@ pub struct Backups {
     clock: Clock,
     reserve_bytes: u64,
     is_running: Arc<AtomicBool>,
+    is_reading: Arc<AtomicBool>,
 }
 
 /// A copy on its way.
@@ -93,10 +96,12 @@ struct Turn {
     clock: Clock,
     reserve_bytes: u64,
     is_running: Arc<AtomicBool>,
+    is_reading: Arc<AtomicBool>,
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        self.is_reading.store(false, Ordering::Release);
         self.is_running.store(false, Ordering::Release);
     }
 }
@@ -104,8 +109,9 @@ impl Drop for Turn {
 impl Backups {
     /// Of the database at `path`.
     pub fn new(path: &Path, clock: Clock) -> Self {
-        let is_running = Arc::default();
-        Self { path: path.to_owned(), clock, reserve_bytes: RESERVE_BYTES, is_running }
+        let (is_running, is_reading) = (Arc::default(), Arc::default());
+        let (path, reserve_bytes) = (path.to_owned(), RESERVE_BYTES);
+        Self { path, clock, reserve_bytes, is_running, is_reading }
     }
 
     /// Begins with less room beside the copy, for a volume on which the log has no room to grow.
@@ -117,6 +123,11 @@ impl Backups {
     /// Whether one is being made or fetched, for anyone to look at.
     pub fn gauge(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.is_running)
+    }
+
+    /// Whether one reads the database: no longer so while it is fetched, which may take hours.
+    pub fn reading(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_reading)
     }
 
     /// Removes what a process left that died while it made a copy; returns how many there were.
@@ -132,11 +143,13 @@ impl Backups {
         if self.is_running.swap(true, Ordering::AcqRel) {
             return Err(BackupError::Busy);
         }
+        self.is_reading.store(true, Ordering::Release);
         let turn = Turn {
             path: self.path.clone(),
             clock: self.clock.clone(),
             reserve_bytes: self.reserve_bytes,
             is_running: Arc::clone(&self.is_running),
+            is_reading: Arc::clone(&self.is_reading),
         };
         let (tell_size, size) = oneshot::channel();
         let (sender, chunks) = mpsc::channel(CHUNKS_MAX);
@@ -154,6 +167,7 @@ impl Turn {
         chunks: &mpsc::Sender<io::Result<Vec<u8>>>,
     ) {
         let copied = self.copy(&|| !size.is_closed());
+        self.is_reading.store(false, Ordering::Release);
         let copied = copied.and_then(|mut file| Ok((file.seek(io::SeekFrom::End(0))?, file)));
         match copied {
             Err(error) => {
@@ -175,8 +189,9 @@ impl Turn {
         remove_stale(&self.path);
         let source = self.open_source()?;
         self.check_space(&source)?;
-        let copy =
-            tempfile::Builder::new().prefix(&prefix(&self.path)).tempfile_in(folder(&self.path))?;
+        let (prefix, mut name) = (prefix(&self.path), tempfile::Builder::new());
+        let name = name.prefix(&prefix).rand_bytes(RANDOM_CHARS);
+        let copy = name.tempfile_in(folder(&self.path))?;
         copy.as_file().lock()?;
         self.copy_pages(&source, copy.path(), is_wanted).map_err(|error| match error {
             BackupError::Database(DbError::Full { .. }) => BackupError::Full,
@@ -301,11 +316,19 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// What names of copies begin with.
+/// What names of copies begin with. An operator's own backups are not called so.
 fn prefix(path: &Path) -> OsString {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".backup-");
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".corescope-copy-");
     name
+}
+
+fn is_copy(name: &OsStr, prefix: &OsStr) -> bool {
+    let random = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+    random.is_some_and(|random| {
+        random.len() == RANDOM_CHARS && random.iter().all(u8::is_ascii_alphanumeric)
+    })
 }
 
 /// A copy that is being made is locked; one that nobody holds was left behind.
@@ -315,7 +338,7 @@ fn remove_stale(path: &Path) -> usize {
     let is_stale = |path: &PathBuf| File::open(path).is_ok_and(|file| file.try_lock().is_ok());
     entries
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(prefix.as_encoded_bytes()))
+        .filter(|entry| is_copy(&entry.file_name(), &prefix))
         .map(|entry| entry.path())
         .filter(is_stale)
         .filter(|path| std::fs::remove_file(path).is_ok())

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 1000 pages of debt, or any debt and nobody writes | `PASSIVE`: waits for nobody, makes nobody wait |
 //! | the WAL is long, or somebody waits for it to begin anew, and almost all of it is in the database | `RESTART`, waiting 10 ms at most, not again for a second if a reader pins it |
-//! | the WAL is four times too long: there was always a reader | `RESTART`, waiting as long as a read may last, once in 30 s |
+//! | the WAL is four times too long: there was always a reader | `RESTART`, waiting as long as a read may last, once in 30 s, unless much of it would be left to move then |
 //! | nobody writes and the file is above 64 MB | `TRUNCATE`, waiting 50 ms at most |
 //!
 //! The last checkpoint is [`WriteConnection::close`](super::WriteConnection::close)'s, after this
@@ -81,6 +81,11 @@ impl WalGauges {
     /// start again cannot wait for more debt.
     pub fn want_checkpoint(&self, is_wanted: bool) {
         self.is_wanted.store(is_wanted, Ordering::Relaxed);
+    }
+
+    /// See [`WalGauges::want_checkpoint`].
+    pub fn is_checkpoint_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::Relaxed)
     }
 
     /// Notes pages that were just committed, so that whoever waits for the log to be short need not
@@ -171,6 +176,9 @@ const RESTART_WAIT_FOR_READS: Duration = Duration::from_millis(1_100);
 const RESTART_PAUSE_AFTER_READS: Duration = Duration::from_secs(30);
 /// What `RESTART` may still have to move itself, with writers held up.
 const RESTART_DEBT_PAGES_MAX: u32 = 256;
+/// The same when the WAL is far too long: a reader that ends meanwhile leaves it all to `RESTART`,
+/// and on an SD card that takes seconds.
+const RESTART_DEBT_PAGES_WHEN_FAR: u32 = 4_000;
 
 /// The work, without the thread.
 struct Keeper {
@@ -223,7 +231,7 @@ impl Keeper {
             let log_pages = self.log_pages;
             self.tell(|keeper| keeper.look());
             let is_growing = self.log_pages != log_pages;
-            let is_wanted = self.gauges.is_wanted.load(Ordering::Relaxed);
+            let is_wanted = self.gauges.is_checkpoint_wanted();
             let is_soon = is_growing || is_wanted;
             pause = if is_soon { LOOK_WHILE_GROWING } else { LOOK_WHILE_QUIET };
         }
@@ -252,7 +260,7 @@ impl Keeper {
         let debt = log.saturating_sub(done);
         let may_restart = now >= self.restart_after;
         let is_long = log > self.limits.log_pages_max && may_restart;
-        let is_awaited = self.gauges.is_wanted.load(Ordering::Relaxed);
+        let is_awaited = self.gauges.is_checkpoint_wanted();
         let is_wanted = is_idle || is_long || is_awaited;
         if debt >= self.limits.debt_pages_max || (is_wanted && debt > 0) {
             self.checkpoint(Mode::Passive)?;
@@ -270,9 +278,16 @@ impl Keeper {
         const ACTION: &str = "choose how long a checkpoint waits";
         let limit = self.limits.log_pages_max.saturating_mul(LOG_PAGES_FACTOR_MAX);
         let is_far_too_long = self.log_pages > limit;
-        let has_debt = self.gauges.debt_pages().is_none_or(|debt| debt > RESTART_DEBT_PAGES_MAX);
-        if has_debt && !is_far_too_long {
-            return Ok(());
+        if self.owes_more_than(RESTART_DEBT_PAGES_MAX) {
+            if !is_far_too_long {
+                return Ok(());
+            }
+            // What was written while the last one worked.
+            self.checkpoint(Mode::Passive)?;
+            if self.owes_more_than(RESTART_DEBT_PAGES_WHEN_FAR) {
+                self.restart_after = now + RESTART_PAUSE;
+                return Ok(());
+            }
         }
         let (wait, pause) = match is_far_too_long {
             true => (RESTART_WAIT_FOR_READS, RESTART_PAUSE_AFTER_READS),
@@ -287,6 +302,10 @@ impl Keeper {
         }
         self.conn.busy_timeout(WAIT_MAX).doing(ACTION)?;
         done
+    }
+
+    fn owes_more_than(&self, pages: u32) -> bool {
+        self.gauges.debt_pages().is_none_or(|debt| debt > pages)
     }
 
     /// Pages in the WAL and pages of them that are in the database.

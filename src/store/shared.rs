@@ -55,6 +55,8 @@ pub struct Touches {
     pub ids: HashSet<i64>,
     /// Whether anything may have changed.
     pub is_all: bool,
+    /// Commits that have begun.
+    pub begun: u64,
     /// Commits that have ended.
     pub ended: u64,
 }
@@ -170,7 +172,8 @@ impl Window {
     pub fn take_touches(&self) -> Touches {
         let mut touches = self.touches.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = touches.ended;
-        std::mem::replace(&mut touches, Touches { ended, ..Touches::default() })
+        let taken = std::mem::replace(&mut *touches, Touches { ended, ..Touches::default() });
+        Touches { begun: self.begun.load(Ordering::SeqCst), ..taken }
     }
 
     /// Publishes a snapshot that includes all up to `commit`.

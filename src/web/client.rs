@@ -3,12 +3,16 @@
 //! It is the socket's, unless that is a configured proxy: then the last address of
 //! `X-Forwarded-For` that is no proxy of ours. Everything else in that header was written by the
 //! client and is not believed.
+//!
+//! Who asks on this machine for himself names it: a proxy that hands on what it gets without a
+//! word of its own is known by the `Host` of the world.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{HOST, HeaderMap};
+use actix_web::http::uri::Authority;
 
 use super::addresses::key_of;
 use crate::config::LimitsConfig;
@@ -36,7 +40,9 @@ impl Client {
         let Some(peer) = request.peer_addr() else { return Self::Exempt };
         let peer = peer.ip().to_canonical();
         let headers = request.headers();
-        if !SIGNS.iter().any(|name| headers.contains_key(*name)) {
+        let has_sign = SIGNS.iter().any(|name| headers.contains_key(*name));
+        let speaks_for_others = has_sign || (peer.is_loopback() && names_another_host(request));
+        if !speaks_for_others {
             return Self::of_socket(peer, limits);
         }
         if !limits.is_proxy(peer) {
@@ -51,6 +57,20 @@ impl Client {
         let peer = peer.to_canonical();
         if limits.is_exempt(peer) { Self::Exempt } else { Self::Limited(key_of(peer)) }
     }
+}
+
+/// Whether the request is for another host than this machine by its own name for itself. Without
+/// a `Host` it is not.
+fn names_another_host(request: &HttpRequest) -> bool {
+    let is_ours = |authority: &Authority| {
+        let host = authority.host().trim_matches(['[', ']']);
+        let address = host.parse::<IpAddr>();
+        host.eq_ignore_ascii_case("localhost")
+            || address.is_ok_and(|address| address.to_canonical().is_loopback())
+    };
+    let mut hosts = request.headers().get_all(HOST);
+    hosts.any(|host| !Authority::try_from(host.as_bytes()).is_ok_and(|host| is_ours(&host)))
+        || request.uri().authority().is_some_and(|host| !is_ours(host))
 }
 
 /// Goes from the proxy next to us to the first address that is no proxy of ours.
@@ -142,5 +162,22 @@ mod tests {
             client("127.0.0.1:1", &[("x-forwarded-for", "127.0.0.1")]),
             limited("127.0.0.1")
         );
+    }
+
+    #[test]
+    fn behind_a_proxy_that_adds_nothing_nobody_is_exempt_by_its_loopback_address() {
+        for host in ["localhost", "LocalHost:3000", "127.0.0.1:3000", "127.9.9.9", "[::1]:3000"] {
+            for peer in ["127.0.0.9:1", "[::1]:1"] {
+                assert_eq!(client(peer, &[("host", host)]), Client::Exempt, "{host}");
+            }
+        }
+        for host in ["mesh.example", "203.0.113.5", "localhost.example:80", "a b", "[2001:db8::1]"]
+        {
+            assert_eq!(client("127.0.0.9:1", &[("host", host)]), limited("127.0.0.9"), "{host}");
+            assert_eq!(client("[::1]:1", &[("host", host)]), limited("::"), "{host}");
+            let two = [("host", "localhost"), ("host", host)];
+            assert_eq!(client("127.0.0.9:1", &two), limited("127.0.0.9"), "{host}");
+            assert_eq!(client("203.0.113.5:1", &[("host", host)]), limited("203.0.113.5"));
+        }
     }
 }

@@ -116,7 +116,7 @@ pub fn table() -> Vec<Endpoint> {
         get("/metrics", metrics::metrics),
         get("/api/backup", backup::backup).costly().lasting(),
         get("/api/perf/async-migrations", migrations::list),
-        get("/api/perf/async-migrations/{name}/moves", migrations::moves),
+        get("/api/perf/async-migrations/{name}/moves", migrations::moves).costly(),
         post("/api/perf/async-migrations/{name}/dry-run", migrations::dry_run).costly(),
         post("/api/perf/async-migrations/{name}/tune", migrations::tune),
         post("/api/perf/async-migrations/{name}/{command}", migrations::steer),

@@ -114,6 +114,6 @@ fn parse(bytes: &[u8]) -> Option<Raw> {
 
 /// A request with the key and these lines in its head.
 fn request(method: &str, path: &str, lines: &str, body: &str) -> Vec<u8> {
-    format!("{method} {path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\n{lines}\r\n{body}")
+    format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {KEY}\r\n{lines}\r\n{body}")
         .into_bytes()
 }

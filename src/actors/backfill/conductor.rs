@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use self::slow_reads::SlowReads;
 use super::run::{IngestWait, LiveRun, Run};
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
@@ -35,6 +36,9 @@ const HIBERNATION: Duration = Duration::from_secs(60);
 const INGEST_WAIT_MAX_MS: f64 = 25.0;
 /// Of the time that a batch may take, however long ingest waits: it may not be our doing.
 const HOLD_SHARE_MIN: f64 = 0.25;
+/// A batch that runs though reads are slow takes this part of its rows.
+const SMALL_PART: u64 = 4;
+const READS_SPARED: &str = "reads are as slow without it";
 /// Indexes that are predicted to take longer wait for an operator (decision 18).
 const APPROVED_HOLD_MAX: Duration = Duration::from_secs(10);
 
@@ -87,6 +91,9 @@ pub struct Conductor {
     pub(super) tickets: u64,
     limits: Limits,
     gate: HealthGate,
+    /// Of jobs that free space: what they make of the readings has its own hysteresis.
+    freeing_gate: HealthGate,
+    slow_reads: SlowReads,
     ingest_wait_ms: Option<f64>,
     zones: ZoneLaw,
     /// The run whose batch is under way, and its rows.
@@ -107,6 +114,8 @@ impl Conductor {
             tickets: 0,
             limits: Limits::default(),
             gate: HealthGate::default(),
+            freeing_gate: HealthGate::default(),
+            slow_reads: SlowReads::default(),
             ingest_wait_ms: None,
             zones: ZoneLaw::default(),
             out: None,
@@ -132,9 +141,8 @@ impl Conductor {
     /// `None` if hardly any come. It is what a migration must not change (§10.3).
     pub fn see_ingest_wait(&mut self, p99_ms: Option<f64>) {
         self.ingest_wait_ms = p99_ms;
-        let active = self.runs.iter_mut().find(|run| run.state.is_active());
-        if let Some((run, _)) = active.zip(p99_ms) {
-            run.ingest_wait.during = p99_ms;
+        if let Some((index, _)) = self.active().zip(p99_ms) {
+            self.runs[index].ingest_wait.during = p99_ms;
         }
     }
 
@@ -155,10 +163,22 @@ impl Conductor {
     }
 
     /// The one that runs, else the job that was asked for first, else the first migration that can
-    /// begin.
+    /// begin. One that waits for room on the disk lets jobs go ahead that make some: it might wait
+    /// for ever.
     fn current(&self) -> Option<usize> {
-        let active = self.runs.iter().position(|run| run.state.is_active());
-        active.or_else(|| self.due_job()).or_else(|| self.due_migration())
+        let active = self.active();
+        let waiting = active.filter(|index| self.runs[*index].waits_for_space());
+        let waiting = waiting.filter(|index| !self.runs[*index].frees_space());
+        let ahead = waiting.and_then(|_| self.due_job(Run::frees_space));
+        ahead.or(active).or_else(|| self.due_job(|_| true)).or_else(|| self.due_migration())
+    }
+
+    /// Beside a job that frees space, one that waits for it may be active too.
+    fn active(&self) -> Option<usize> {
+        let position = |is_it: fn(&Run) -> bool| {
+            self.runs.iter().position(|run| run.state.is_active() && is_it(run))
+        };
+        position(Run::frees_space).or_else(|| position(|_| true))
     }
 
     fn due_migration(&self) -> Option<usize> {
@@ -172,8 +192,9 @@ impl Conductor {
         self.runs.iter().position(is_due)
     }
 
-    fn due_job(&self) -> Option<usize> {
-        let due = self.runs.iter().enumerate().filter(|(_, run)| run.state == State::Pending);
+    fn due_job(&self, is_it: fn(&Run) -> bool) -> Option<usize> {
+        let is_due = |run: &Run| run.state == State::Pending && is_it(run);
+        let due = self.runs.iter().enumerate().filter(|(_, run)| is_due(run));
         let due = due.filter_map(|(index, run)| Some((run.job.as_ref()?.ticket, index)));
         due.min().map(|(_, index)| index)
     }
@@ -203,14 +224,24 @@ impl Conductor {
 
     fn go_on(&mut self, index: usize, readings: &Readings, is_writer_wanted: bool) -> Step {
         let now = self.clock.monotonic();
-        let utilisation = health::utilisation(readings, &self.limits);
+        let (readings, gate) = if self.runs[index].frees_space() {
+            (readings.of_freeing(), &mut self.freeing_gate)
+        } else {
+            (*readings, &mut self.gate)
+        };
+        let utilisation = health::utilisation(&readings, &self.limits);
         self.zones.note(utilisation, now);
         let waits_until = self.runs[index].waits_until;
         if now < waits_until {
             return Step::After((waits_until - now).min(Duration::from_secs(1)));
         }
-        if let Some(reason) = self.gate.check(readings, &self.limits, now) {
-            let is_critical = utilisation >= CRITICAL;
+        let reason = gate.check(&readings, &self.limits, now);
+        let is_spared = self.slow_reads.note(gate, now);
+        // An index is one step, and often what makes reads faster.
+        let is_cure = self.runs[index].next == Phase::Index && gate.is_held_by_reads_alone();
+        if let Some(reason) = reason.filter(|_| !is_spared && !is_cure) {
+            self.runs[index].wants_space = gate.is_short_of_space_only();
+            let is_critical = utilisation >= CRITICAL && !self.slow_reads.are_not_ours();
             if is_critical {
                 self.runs[index].waits_until = now + HIBERNATION;
             }
@@ -218,19 +249,27 @@ impl Conductor {
             self.throttle(index, &format!("{reason}{rest}"));
             return Step::After(GATE_POLL);
         }
-        self.release(index);
+        let why = if is_spared || is_cure { READS_SPARED } else { "nothing holds it up any more" };
+        self.release(index, why);
         if is_writer_wanted {
             return Step::After(LANE_POLL);
         }
-        self.send(index)
+        if is_spared {
+            self.slow_reads.note_sent(now);
+        }
+        self.send(index, is_spared && !is_cure)
     }
 
-    fn send(&mut self, index: usize) -> Step {
+    fn send(&mut self, index: usize, is_small: bool) -> Step {
         let now_ms = self.clock.now_ms();
         let run = &mut self.runs[index];
         let knobs = run.knobs.values(now_ms);
-        let budgets = budgets(&knobs, self.ingest_wait_ms);
-        let rows_max = run.servo.rows(&budgets);
+        let mut budgets = budgets(&knobs, self.ingest_wait_ms);
+        let mut rows_max = run.servo.rows(&budgets);
+        if is_small {
+            budgets.hold = knobs.budgets().hold.mul_f64(HOLD_SHARE_MIN);
+            rows_max = rows_max.div_ceil(SMALL_PART);
+        }
         self.out = Some((index, rows_max));
         self.stop.store(false, Ordering::Relaxed);
         let limits = BatchLimits {
@@ -341,6 +380,7 @@ impl Conductor {
         let run = &mut self.runs[index];
         if error.is_transient() {
             run.back_off(now);
+            run.wants_space = matches!(error, DbError::Full { .. });
             self.throttle(index, &why);
         } else if error.is_fault_of_record() && rows > 1 && run.next != Phase::Index {
             run.servo.halve();
@@ -422,5 +462,6 @@ fn tell(error: &DbError) -> String {
 
 mod commands;
 mod moves;
+mod slow_reads;
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,8 @@ pub(super) struct Run {
     pub(super) by: String,
     pub(super) since_ms: i64,
     pub(super) is_throttle_told: bool,
+    /// Nothing but room on the disk was wanting when it was last throttled.
+    pub(super) wants_space: bool,
     /// What the next batch does.
     pub(super) next: Phase,
     pub(super) index_hold: Option<Duration>,
@@ -62,6 +64,7 @@ impl Run {
             by: stored.by,
             since_ms: stored.since_ms,
             is_throttle_told: false,
+            wants_space: false,
             next: Phase::Walk,
             index_hold: stored.index_hold,
             is_approved: false,
@@ -92,6 +95,15 @@ impl Run {
             (job.after, job.started_ms) = (None, None);
         }
         self.calm();
+    }
+
+    pub(super) fn frees_space(&self) -> bool {
+        self.job.as_ref().is_some_and(|job| job.job.frees_space)
+    }
+
+    /// Whether it is throttled until there is room on the disk.
+    pub(super) fn waits_for_space(&self) -> bool {
+        self.state == State::Throttled && self.wants_space
     }
 
     /// Time that passes now is no time of work.
@@ -173,6 +185,9 @@ pub struct LiveRun {
     /// Since when.
     #[serde(skip)]
     pub since: Option<String>,
+    /// Whether it is throttled until there is room on the disk; jobs that make some go ahead.
+    #[serde(skip)]
+    pub waits_for_space: bool,
     /// When it will be done.
     pub eta: Eta,
     /// Rows a second, rests included; `null` until measured.
@@ -204,6 +219,7 @@ impl Run {
             state: self.state,
             reason: self.reason.clone(),
             by: self.by.clone(),
+            waits_for_space: self.waits_for_space(),
             since: (self.since_ms != 0).then(|| clock::iso_ms(self.since_ms)),
             eta: self.eta(now),
             rows_per_sec: self.eta.rate(),

@@ -44,13 +44,29 @@ pub struct Signals {
 }
 
 /// The last look at what costs a system call.
-#[derive(Default)]
 pub(super) struct Looked {
+    /// Pages from which the log is wanted in the database.
+    log_pages_wanted: f64,
     at: Option<Duration>,
     io_pressure: Option<f64>,
     disk: Option<f64>,
     /// Since when the log has been wanted in the database in vain.
     stuck_since: Option<Duration>,
+}
+
+impl Looked {
+    /// The log is wanted in the database where the gate shuts; where it never does, at the usual
+    /// length.
+    pub(super) fn new(limits: &Limits) -> Self {
+        let set = Some(limits.wal_pages.throttle_at).filter(|pages| pages.is_finite());
+        Self {
+            log_pages_wanted: set.unwrap_or(Limits::default().wal_pages.throttle_at),
+            at: None,
+            io_pressure: None,
+            disk: None,
+            stuck_since: None,
+        }
+    }
 }
 
 impl Signals {
@@ -91,7 +107,7 @@ impl Signals {
         Readings {
             queue_age_ms: Some(counts.oldest_ms.unwrap_or(0) as f64),
             queue_share: Some(counts.depth as f64 / counts.capacity.max(1) as f64),
-            wal_pages: self.wal_pages(),
+            wal_pages: self.wal_pages(looked),
             foreign_reader_s: self.foreign_reader_s(looked),
             readers_waiting: Some(self.readers.as_ref().map_or(0, Readers::waiting) as f64),
             reader_p99_ms: Some(self.readers.as_ref().and_then(Readers::p99_ms).unwrap_or(0.0)),
@@ -103,10 +119,10 @@ impl Signals {
 
     /// The log's length while some of it is not in the database. Asks the checkpointer to see to
     /// that when the gate is shut.
-    fn wal_pages(&self) -> Option<f64> {
+    fn wal_pages(&self, looked: &Looked) -> Option<f64> {
         let Some(wal) = &self.wal else { return Some(0.0) };
         let (log, debt) = (wal.log_pages()?, wal.debt_pages()?);
-        let is_long = f64::from(log) >= Limits::default().wal_pages.throttle_at;
+        let is_long = f64::from(log) >= looked.log_pages_wanted;
         wal.want_checkpoint(is_long && debt > 0);
         Some(if debt == 0 { 0.0 } else { f64::from(log) })
     }
@@ -116,7 +132,7 @@ impl Signals {
     fn foreign_reader_s(&self, looked: &mut Looked) -> Option<f64> {
         let Some(wal) = &self.wal else { return Some(0.0) };
         let (log, debt) = (wal.log_pages()?, wal.debt_pages()?);
-        let is_wanted = f64::from(log) >= Limits::default().wal_pages.throttle_at && debt > 0;
+        let is_wanted = f64::from(log) >= looked.log_pages_wanted && debt > 0;
         let now = self.clock.monotonic();
         looked.stuck_since = is_wanted.then(|| looked.stuck_since.unwrap_or(now));
         let stuck = looked.stuck_since.map_or(Duration::ZERO, |since| now.saturating_sub(since));
@@ -165,23 +181,27 @@ mod tests {
     use super::*;
     use crate::perf::backfill::HealthGate;
 
-    #[test]
-    fn a_backup_that_is_under_way_holds_migrations_up_and_lets_them_go() {
-        // §10.13.
-        let backup = Arc::new(AtomicBool::new(false));
-        let signals = Signals {
+    fn signals() -> Signals {
+        Signals {
             gauge: Arc::new(IntakeGauge::new(10)),
             wal: None,
             readers: None,
-            backup: Some(Arc::clone(&backup)),
+            backup: None,
             ingest_waits: Arc::default(),
             levels: Vec::new(),
             folder: None,
             clock: Clock::manual(0),
-        };
-        let (mut gate, mut looked) = (HealthGate::default(), Looked::default());
+        }
+    }
+
+    #[test]
+    fn a_backup_that_is_under_way_holds_migrations_up_and_lets_them_go() {
+        // §10.13.
+        let backup = Arc::new(AtomicBool::new(false));
+        let signals = Signals { backup: Some(Arc::clone(&backup)), ..signals() };
         // The pressure on this machine's disk is none of this test's business.
         let limits = Limits { io_pressure: Level::OFF, ..signals.limits() };
+        let (mut gate, mut looked) = (HealthGate::default(), Looked::new(&limits));
         let mut reason =
             || gate.check(&signals.read(&mut looked), &limits, signals.clock.monotonic());
         assert_eq!(reason(), None);
@@ -189,5 +209,27 @@ mod tests {
         assert!(reason().is_some_and(|reason| reason.starts_with("a backup")));
         backup.store(false, Ordering::Relaxed);
         assert_eq!(reason(), None);
+    }
+
+    #[test]
+    fn the_log_is_wanted_in_the_database_from_the_configured_length_on() {
+        let level = |throttle_at| SignalLevel { signal: "walPages", throttle_at, release_at: 0.0 };
+        for (levels, pages, is_wanted) in [
+            (vec![level(500.0)], 499, false),
+            (vec![level(500.0)], 500, true),
+            (vec![level(9_000.0)], 8_999, false),
+            (vec![], 3_500, true),
+            (vec![level(f64::INFINITY)], 3_500, true),
+        ] {
+            let wal = Arc::new(WalGauges::default());
+            wal.note_written(pages);
+            let signals = Signals { wal: Some(Arc::clone(&wal)), levels, ..signals() };
+            let mut looked = Looked::new(&signals.limits());
+            signals.read(&mut looked);
+            signals.clock.advance_ms(7_000);
+            let stuck_s = signals.read(&mut looked).foreign_reader_s;
+            let wanted = (is_wanted, Some(if is_wanted { 7.0 } else { 0.0 }));
+            assert_eq!((wal.is_checkpoint_wanted(), stuck_s), wanted, "{pages} pages");
+        }
     }
 }

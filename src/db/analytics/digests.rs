@@ -32,7 +32,7 @@ pub const MIGRATION: &str = "analytics_blocks_v1";
 /// what there is to do.
 pub fn refresh_job() -> Job {
     let source = Source::backfill(MIGRATION);
-    Job { name: "refresh_digests", source, steps: Arc::new(Refresh) }
+    Job { name: "refresh_digests", source, frees_space: false, steps: Arc::new(Refresh) }
 }
 
 struct Refresh;

@@ -129,3 +129,22 @@ fn the_thread_is_named_and_ends_when_told() {
     let wal = format!("{}-wal", path.display());
     assert!(!Path::new(&wal).exists(), "the last one out leaves no WAL");
 }
+
+#[test]
+fn writers_do_not_wait_for_a_far_too_long_wal_of_which_much_is_still_to_be_moved() {
+    let mut bench = bench(CheckpointOptions { log_pages_max: 1_000, ..Default::default() });
+    let reader = Connection::open(bench.writer.path()).unwrap();
+    reader.execute_batch("BEGIN; SELECT COUNT(*) FROM dropped_packets").unwrap();
+    for _ in 0..5 {
+        bench.write(4_000_000);
+    }
+    let (log, debt) = bench.look();
+    assert!(log > 4_000 && debt > RESTART_DEBT_PAGES_WHEN_FAR, "{log} {debt}");
+    let paused = bench.keeper.restart_after;
+    assert_eq!(paused, bench.clock.monotonic() + RESTART_PAUSE, "writers were held up");
+    reader.execute_batch("COMMIT").unwrap();
+    bench.clock.advance_ms(1_000);
+    bench.look();
+    bench.write(4_000);
+    assert!(bench.look().0 < 20, "it begins anew as soon as it is in the database");
+}

@@ -26,6 +26,9 @@ pub struct Job {
     pub name: &'static str,
     /// Who writes, in the ledger.
     pub source: Source,
+    /// Whether it leaves room on the disk: little room is then no reason to wait, and it goes
+    /// ahead of a run that waits for room.
+    pub frees_space: bool,
     /// What it does.
     pub steps: Arc<dyn JobSteps>,
 }

@@ -18,11 +18,14 @@ pub(super) const LAST_SEEN_LEFT: Left = Left {
     needs: &["idx_tx_last_seen_zero", "idx_observations_tx_ts"],
 };
 
-/// One from before that column leaves NULL; a later one looks at each of its starts.
+/// One from before that column leaves NULL; a later one looks at each of its starts. An advert too
+/// short for a key has NULL too, and none could be made.
 pub(super) const FROM_PUBKEY_LEFT: Left = Left {
-    sql: "SELECT EXISTS (SELECT 1 FROM (SELECT id, payload_type, from_pubkey \
+    sql: "SELECT EXISTS (SELECT 1 FROM (SELECT id, payload_type, from_pubkey, decoded_json \
           FROM transmissions ORDER BY id DESC LIMIT 1000) AS newest WHERE payload_type = 4 \
-          AND from_pubkey IS NULL AND NOT EXISTS (SELECT 1 FROM _migration_dead_letters \
+          AND from_pubkey IS NULL \
+          AND CASE WHEN json_valid(decoded_json) THEN decoded_json ->> '$.pubKey' > '' END \
+          AND NOT EXISTS (SELECT 1 FROM _migration_dead_letters \
           WHERE name = 'backfill_from_pubkey_v1' AND row_key = newest.id))",
     needs: &[],
 };

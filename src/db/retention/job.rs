@@ -109,6 +109,11 @@ impl Task {
         matches!(self, Self::Vacuum | Self::Optimize) || self.keeps(keeps).is_some()
     }
 
+    /// Whether it deletes rows or gives their pages back.
+    pub fn frees_space(self) -> bool {
+        !matches!(self, Self::Nodes | Self::Observers | Self::Optimize)
+    }
+
     /// A run of it as of now; `None` if the configuration does not ask for it.
     pub fn job(self, parts: &TaskParts) -> Option<Job> {
         if !self.is_wanted(&parts.keeps) {
@@ -123,7 +128,8 @@ impl Task {
             parts: parts.clone(),
             is_believed: OnceLock::new(),
         });
-        Some(Job { name: self.name(), source, steps })
+        let frees_space = self.frees_space();
+        Some(Job { name: self.name(), source, frees_space, steps })
     }
 }
 

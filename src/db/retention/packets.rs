@@ -59,7 +59,7 @@ pub(super) fn prune(
     window: JobWindow,
     hold: &Hold,
 ) -> Result<JobStep, DbError> {
-    check_index(conn)?;
+    check_indexes(conn)?;
     let bounds = Bounds { rows_max: window.rows_max, hold };
     let mut place = Place::after(conn, window.after)?;
     let mut step = JobStep { last_key: window.after, ..JobStep::default() };
@@ -221,11 +221,18 @@ fn count_observations(conn: &Connection, id: i64, most: u64) -> Result<u64, DbEr
         .doing("count observations of an old packet")
 }
 
-/// Without the index every step would read the whole table.
-fn check_index(conn: &Connection) -> Result<(), DbError> {
-    if upgrade::index_names(conn)?.contains(INDEX) {
+/// Without them every step would read a whole table: packets are found by one index, what belongs
+/// to them by another, whatever that is called.
+fn check_indexes(conn: &Connection) -> Result<(), DbError> {
+    let by_packet = "SELECT list.name FROM pragma_index_list(?1) list \
+                     JOIN pragma_index_info(list.name) part \
+                     WHERE list.partial = 0 AND part.seqno = 0 AND part.name = 'transmission_id'";
+    let reason = if !upgrade::index_names(conn)?.contains(INDEX) {
+        "the index idx_transmissions_first_seen is missing"
+    } else if upgrade::texts(conn, by_packet, "observations")?.is_empty() {
+        "an index of observations by transmission_id is missing"
+    } else {
         return Ok(());
-    }
-    let reason = "the index idx_transmissions_first_seen is missing";
+    };
     Err(DbError::Stuck { name: super::Task::Packets.name(), reason })
 }

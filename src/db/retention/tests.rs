@@ -310,6 +310,38 @@ fn without_its_index_pruning_fails_with_a_reason_instead_of_reading_the_whole_ta
 }
 
 #[test]
+fn without_an_index_by_packet_pruning_fails_instead_of_reading_all_observations_for_each() {
+    let mut mesh = packets();
+    let job = Task::Packets.job(&mesh.parts).unwrap();
+    let request = JobRequest { job, window: JobWindow { after: None, rows_max: 1 } };
+    let sql = "SELECT DISTINCT list.name FROM pragma_index_list('observations') list \
+               JOIN pragma_index_info(list.name) part \
+               WHERE part.seqno = 0 AND part.name = 'transmission_id'";
+    let mut list = mesh.writer.conn.prepare(sql).unwrap();
+    let names = list.query_map([], |row| row.get(0)).unwrap();
+    let names: Vec<String> = names.collect::<Result<_, _>>().unwrap();
+    drop(list);
+    for (index, name) in names.iter().enumerate() {
+        assert!(mesh.writer.run_job(&request, &BatchLimits::default()).is_ok(), "{index}");
+        mesh.writer.conn.execute_batch(&format!("DROP INDEX {name}")).unwrap();
+    }
+    // Of some rows only, it helps nobody.
+    let partial = "CREATE INDEX some ON observations (transmission_id) WHERE snr > 0";
+    mesh.writer.conn.execute_batch(partial).unwrap();
+    let error = mesh.writer.run_job(&request, &BatchLimits::default()).unwrap_err();
+    assert!(error.to_string().contains("by transmission_id is missing"), "{error}");
+    assert!(!error.is_transient());
+}
+
+#[test]
+fn what_deletes_or_vacuums_frees_space_and_what_only_moves_or_marks_does_not() {
+    let mesh = packets();
+    let frees = |task: &Task| task.job(&mesh.parts).unwrap().frees_space;
+    let others: Vec<Task> = Task::ALL.into_iter().filter(|task| !frees(task)).collect();
+    assert_eq!(others, [Task::Nodes, Task::Observers, Task::Optimize]);
+}
+
+#[test]
 fn a_missing_table_is_an_error_that_says_so() {
     let mut mesh = mesh("DROP TABLE observer_metrics; DROP TABLE dropped_packets");
     for task in [Task::Metrics, Task::DroppedPackets] {

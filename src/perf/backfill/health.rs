@@ -108,6 +108,9 @@ pub struct Readings {
     pub disk: Option<f64>,
 }
 
+/// A job that frees space needs so much less of it: 32 MiB where others need 256.
+const FREEING_SHARE: f64 = 0.125;
+
 impl Readings {
     /// Nothing is the matter; for work without anybody beside it.
     pub const QUIET: Self = Self {
@@ -121,6 +124,12 @@ impl Readings {
         io_pressure: Some(0.0),
         disk: Some(0.0),
     };
+
+    /// What they are to a job that frees space: only the room for its own log has to be there.
+    #[must_use]
+    pub fn of_freeing(self) -> Self {
+        Self { disk: self.disk.map(|share| share * FREEING_SHARE), ..self }
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -141,8 +150,11 @@ const NAMES: [&str; SIGNALS] = [
     "the disk's pressure",
     "the free space",
 ];
+/// Slow reads may be nobody's doing, see [`HealthGate::is_held_by_reads_alone`].
+const READS: usize = 5;
 /// Those that open and shut by design say nothing about how busy it is: log, foreign reader, backup.
 const NO_LOAD: [usize; 3] = [2, 3, 6];
+const DISK: usize = 8;
 
 /// Remembers which signals throttle.
 #[derive(Clone, Debug, Default)]
@@ -160,9 +172,33 @@ impl HealthGate {
         }
         reason
     }
+
+    /// Whether the free space, and nothing else, was too small at the last look.
+    pub fn is_short_of_space_only(&self) -> bool {
+        let mut signals = self.signals.iter().enumerate();
+        signals.all(|(index, signal)| {
+            signal.unreadable_since.is_none() && signal.is_throttling == (index == DISK)
+        })
+    }
+
+    /// Whether reads are slow, whatever else is the matter.
+    pub fn are_reads_slow(&self) -> bool {
+        self.signals[READS].holds_up()
+    }
+
+    /// Whether nothing but slow reads holds up. On a database whose indexes are still to be built
+    /// they are slow without us, and only going on makes them faster.
+    pub fn is_held_by_reads_alone(&self) -> bool {
+        let holding = |(index, signal): (usize, &Signal)| signal.holds_up() == (index == READS);
+        self.signals.iter().enumerate().all(holding)
+    }
 }
 
 impl Signal {
+    fn holds_up(&self) -> bool {
+        self.is_throttling || self.unreadable_since.is_some()
+    }
+
     fn check(
         &mut self,
         name: &str,

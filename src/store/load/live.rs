@@ -18,7 +18,9 @@ pub(super) struct Live {
     known: Option<Known>,
     pending: HashSet<i64>,
     asked: Vec<i64>,
-    /// Commits that have ended, and those of them that are in the window and in what is published.
+    /// Commits that have begun and ended, and those of them that are in the window and in what is
+    /// published.
+    begun: u64,
     ended: u64,
     included: u64,
     published: u64,
@@ -29,12 +31,15 @@ pub(super) struct Live {
     is_blind: bool,
     is_foreign: bool,
     counted_at: Option<Duration>,
+    /// Commits that had begun before the last look, if it counted other rows than are held and
+    /// none was under way.
+    odd_count_at: Option<u64>,
 }
 
 impl Live {
     pub(super) fn touch(&mut self, touches: Touches, is_wanted: impl Fn(i64) -> bool) {
         self.pending.extend(touches.ids.into_iter().filter(|id| is_wanted(*id)));
-        self.ended = touches.ended;
+        (self.begun, self.ended) = (touches.begun, touches.ended);
     }
 
     pub(super) fn next(&mut self, now: Duration) -> Option<Need> {
@@ -75,6 +80,22 @@ impl Live {
             self.looked_at = Some(self.asked_at);
         }
         std::mem::take(&mut self.is_blind).then_some(Event::Sighted)
+    }
+
+    /// Takes whether the last look counted other rows than are held. Returns whether another
+    /// program must have deleted some: a commit of ours is seen before it is told of, so two looks
+    /// have to say so with none of ours begun or ended in between.
+    pub(super) fn take_count(&mut self, is_odd: bool) -> bool {
+        if !is_odd {
+            self.odd_count_at = None;
+            return false;
+        }
+        let at = (self.begun == self.ended).then_some(self.begun);
+        let is_seen_twice = at.is_some() && self.odd_count_at == at;
+        self.odd_count_at = at.filter(|_| !is_seen_twice);
+        // The next look counts too.
+        self.counted_at = None;
+        is_seen_twice
     }
 
     /// Whether all that was committed before the last look is in the window.

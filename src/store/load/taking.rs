@@ -109,8 +109,9 @@ impl Load {
             self.events.push(event);
         }
         let is_whole = self.store.floor() == Floor::Everything && self.live.is_whole();
-        let held = || self.store.len() as u64;
-        if is_whole && looked.count.is_some_and(|count| count != held()) {
+        let Some(count) = looked.count else { return };
+        let is_odd = is_whole && count != self.store.len() as u64;
+        if self.live.take_count(is_odd) {
             self.reload("another program deleted rows", now);
         }
     }

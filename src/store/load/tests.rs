@@ -251,7 +251,10 @@ fn what_arrives_never_breaks_the_cap_and_pushes_out_the_oldest() {
     for id in 1_000..2_000 {
         world.rows.insert(id, record(id, NOW_S + id, 0));
         world.version += 1;
-        world.load.touch(Touches { ended: id.unsigned_abs(), ..Touches::default() }, world.now);
+        world.load.touch(
+            Touches { begun: id.unsigned_abs(), ended: id.unsigned_abs(), ..Touches::default() },
+            world.now,
+        );
         world.run(20);
         assert!(world.bytes_most <= 60_000);
         assert!(world.load.store.contains(id), "the newest is in");
@@ -280,7 +283,9 @@ fn nothing_that_is_written_during_a_load_is_lost_doubled_or_old() {
             changed.seen.push(Seen { id: seen_id, timestamp_s: NOW_S, ..Seen::default() });
             ids.insert(some);
             world.version += 1;
-            world.load.touch(Touches { ids, is_all: false, ended: commit }, world.now);
+            world
+                .load
+                .touch(Touches { ids, is_all: false, begun: commit, ended: commit }, world.now);
             world.run(2);
             let is_loading = world.load.store.floor() != Floor::Nothing;
             if is_loading && world.load.included() == Some(commit) {
@@ -305,7 +310,7 @@ fn who_writes_all_the_time_does_not_keep_the_load_from_its_end() {
     for ended in 1..400 {
         let ids = (0..2_000).collect();
         world.version += 1;
-        world.load.touch(Touches { ids, is_all: false, ended }, world.now);
+        world.load.touch(Touches { ids, is_all: false, begun: ended, ended }, world.now);
         world.run(1);
         if world.events.contains(&Event::Settled) {
             return assert_eq!(world.load.status().coverage, 1.0);
@@ -326,11 +331,41 @@ fn rows_that_another_program_deletes_lead_to_a_fresh_load() {
     assert_eq!(world.load.status().floor, Floor::Everything);
 }
 
+/// Its commit can be seen before the writer has come to tell of it.
+#[test]
+fn rows_that_we_delete_ourselves_are_not_taken_for_another_programs_doing() {
+    let mut world = World::of(24, 0, 0);
+    world.run(10_000);
+    world.events.clear();
+    for commit in 1..20_u64 {
+        world.now += Duration::from_secs(15);
+        let id = i64::try_from(commit).unwrap();
+        let before = Touches { begun: commit - 1, ended: commit - 1, ..Touches::default() };
+        let begun = Touches { begun: commit, ..before.clone() };
+        world.load.touch(if commit % 2 == 0 { before } else { begun.clone() }, world.now);
+        // It begins after that at the latest, and a look sees what it has committed.
+        world.rows.remove(&id);
+        world.version += 1;
+        world.run(10);
+        world.now += LOOK_EVERY;
+        world.load.touch(begun, world.now);
+        world.run(10);
+        world.now += LOOK_EVERY;
+        world.run(10);
+        let ids = [id].into();
+        let ended = Touches { ids, begun: commit, ended: commit, is_all: false };
+        world.load.touch(ended, world.now);
+        world.run(10);
+        assert_eq!(world.load.store.len(), world.rows.len());
+    }
+    assert_eq!(world.events, []);
+}
+
 #[test]
 fn rows_that_were_rewritten_are_all_read_again_and_nothing_old_is_shown_meanwhile() {
     let mut world = World::of(24, 0, 0);
     world.run(10_000);
-    world.load.touch(Touches { is_all: true, ended: 1, ..Touches::default() }, world.now);
+    world.load.touch(Touches { is_all: true, begun: 1, ended: 1, ..Touches::default() }, world.now);
     let (snapshot, _) = world.load.publish(world.now).unwrap();
     assert_eq!((snapshot.transmissions(), snapshot.floor()), (0, Floor::Nothing));
     assert!(!world.load.status().is_hot_loaded);

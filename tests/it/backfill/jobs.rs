@@ -27,7 +27,8 @@ struct DeleteOld {
 impl DeleteOld {
     fn job(cutoff_s: i64) -> Job {
         let steps = Arc::new(Self { cutoff_s, steps: AtomicU64::new(0) });
-        Job { name: "retention_observations", source: Source::Retention, steps }
+        let source = Source::Retention;
+        Job { name: "retention_observations", source, frees_space: true, steps }
     }
 }
 

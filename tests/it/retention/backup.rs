@@ -23,7 +23,7 @@ const NOW_S: i64 = 1_784_364_457;
 fn copies(path: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(path.parent().unwrap()).unwrap();
     let files = files.map(|file| file.unwrap().path());
-    files.filter(|file| file.to_string_lossy().contains(".backup-")).collect()
+    files.filter(|file| file.to_string_lossy().contains(".corescope-copy-")).collect()
 }
 
 /// Everything that is sent, as a database file.
@@ -66,6 +66,21 @@ fn a_backup_that_is_taken_while_ingest_writes_is_one_sound_snapshot() {
 }
 
 #[test]
+fn a_slow_client_keeps_the_next_backup_waiting_and_no_migration() {
+    let (_folder, path) = seeded(20_000, 0, NOW_S);
+    let backups = Backups::new(&path, Clock::system());
+    let (gauge, reading) = (backups.gauge(), backups.reading());
+    let download = backups.start().unwrap();
+    assert!(reading.load(Ordering::Relaxed), "it begins to read at once");
+    assert!(download.size.blocking_recv().unwrap().is_ok());
+    assert!(!reading.load(Ordering::Relaxed), "the copy is made, nothing is fetched yet");
+    assert!(gauge.load(Ordering::Relaxed));
+    assert!(matches!(backups.start(), Err(BackupError::Busy)), "one at a time");
+    assert!(!reading.load(Ordering::Relaxed), "who is turned away reads nothing");
+    drop(download.chunks);
+}
+
+#[test]
 fn a_client_that_goes_away_leaves_no_copy_behind() {
     let (_folder, path) = seeded(20_000, 0, NOW_S);
     let backups = Backups::new(&path, Clock::system());
@@ -76,16 +91,28 @@ fn a_client_that_goes_away_leaves_no_copy_behind() {
 }
 
 #[test]
-fn what_a_kill_left_is_removed_and_what_another_process_makes_is_not() {
+fn what_a_kill_left_is_removed_and_what_another_process_makes_or_an_operator_keeps_is_not() {
     let (folder, path) = seeded(1, 0, NOW_S);
-    std::fs::write(folder.path().join("mesh.db.backup-dead"), "half").unwrap();
-    std::fs::write(folder.path().join("other.db.backup-dead"), "not ours").unwrap();
-    let alive = folder.path().join("mesh.db.backup-alive");
+    let dead = folder.path().join(".mesh.db.corescope-copy-aB3dE6");
+    std::fs::write(&dead, "half").unwrap();
+    let others = [
+        "mesh.db.backup-2026-11-20",
+        "mesh.db.backup-dead",
+        ".mesh.db.corescope-copy-2026-11-20",
+        ".mesh.db.corescope-copy-1-2.db",
+        ".other.db.corescope-copy-aB3dE6",
+    ];
+    for name in others {
+        std::fs::write(folder.path().join(name), "not ours").unwrap();
+    }
+    let alive = folder.path().join(".mesh.db.corescope-copy-aLiVe1");
     let held = std::fs::File::create(&alive).unwrap();
     held.lock().unwrap();
     assert_eq!(Backups::new(&path, Clock::system()).remove_stale(), 1);
-    assert!(alive.exists() && folder.path().join("other.db.backup-dead").exists());
-    assert!(!folder.path().join("mesh.db.backup-dead").exists());
+    assert!(alive.exists() && !dead.exists());
+    for name in others {
+        assert!(folder.path().join(name).exists(), "{name} is gone");
+    }
 }
 
 fn with_backups(config: Config) -> Option<Api> {

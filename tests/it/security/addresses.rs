@@ -81,6 +81,7 @@ async fn every_costly_route_counts_and_no_other() {
         "GET /api/nodes/search",
         "GET /api/analytics/rf",
         "GET /api/backup",
+        "GET /api/perf/async-migrations/{name}/moves",
     ] {
         assert!(costly.contains(&route.to_owned()), "{route}: {costly:?}");
     }

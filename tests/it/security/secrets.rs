@@ -70,7 +70,7 @@ fn nothing_that_a_process_says_holds_a_secret() {
                 format!("{}Cookie: {}\r\nReferer: http://x/?{}\r\n", lines, SECRETS[4], SECRETS[4]);
             let body = json!({ "hex": SECRETS[4], "observer": SECRETS[4] }).to_string();
             let length = format!("{head}Content-Length: {}\r\nConnection: close\r\n", body.len());
-            let start = format!("{} {path} HTTP/1.1\r\nHost: x\r\n", endpoint.method);
+            let start = format!("{} {path} HTTP/1.1\r\nHost: localhost\r\n", endpoint.method);
             let bytes = format!("{start}{length}\r\n{body}").into_bytes();
             if let Some(answer) = send(&process, &bytes) {
                 check(&answer.head, &path);

@@ -99,3 +99,28 @@ fn observers_of_the_blacklist_are_hidden_and_keep_their_rows() {
     assert_eq!(mesh.one::<String>("SELECT id FROM observers WHERE inactive = 1"), "Bad");
     assert_eq!(mesh.one::<i64>("SELECT COUNT(*) FROM observations"), 2);
 }
+
+#[test]
+fn an_advert_too_short_for_a_key_does_not_begin_a_migration_again_and_one_with_a_key_does() {
+    let Mesh { _folder, path, clock, mut writer } = mesh();
+    let stored = |hash: &str, decoded_json: &str| {
+        let mut short = packet(hash, "obs");
+        (short.transmission.payload_type, short.transmission.decoded_json) =
+            (4, decoded_json.to_owned());
+        Record::Packet(Box::new(short))
+    };
+    let no_key = [
+        stored("h1", r#"{"type":"ADVERT","error":"too short for advert"}"#),
+        stored("h2", r#"{"type":"ADVERT","pubKey":""}"#),
+        stored("h3", "no JSON"),
+    ];
+    writer.commit(&no_key).unwrap();
+    writer.close().unwrap();
+    let options = OpenOptions::new(clock);
+    let mut writer = db::open(&path, &options).unwrap().writer;
+    assert_eq!(writer.pending_migrations().unwrap(), [""; 0]);
+    writer.commit(&[stored("h4", &format!(r#"{{"type":"ADVERT","pubKey":"{KEY}"}}"#))]).unwrap();
+    writer.close().unwrap();
+    let writer = db::open(&path, &options).unwrap().writer;
+    assert_eq!(writer.pending_migrations().unwrap(), ["backfill_from_pubkey_v1"]);
+}

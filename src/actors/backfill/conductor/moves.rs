@@ -36,14 +36,14 @@ impl Conductor {
         }
     }
 
-    pub(super) fn release(&mut self, index: usize) {
+    pub(super) fn release(&mut self, index: usize, why: &str) {
         let run = &mut self.runs[index];
         if run.state != State::Throttled {
             return;
         }
         let to = active_state(run);
         if run.is_throttle_told {
-            self.shift(index, to, "nothing holds it up any more", RUNNER);
+            self.shift(index, to, why, RUNNER);
         } else {
             (run.state, run.since_ms) = (to, self.clock.now_ms());
             run.reason.clear();

@@ -1,5 +1,6 @@
 //! The course of migrations under a clock that is moved by hand.
 
+mod slow_reads;
 mod stories;
 
 use rusqlite::ffi;

@@ -25,7 +25,16 @@ impl JobSteps for Nothing {
 }
 
 fn job(name: &'static str) -> Job {
-    Job { name, source: Source::Retention, steps: Arc::new(Nothing) }
+    Job { name, source: Source::Retention, frees_space: false, steps: Arc::new(Nothing) }
+}
+
+fn freeing(name: &'static str) -> Job {
+    Job { frees_space: true, ..job(name) }
+}
+
+/// So many times less is free than a migration needs.
+fn short(times: f64) -> Readings {
+    Readings { disk: Some(times), ..Readings::QUIET }
 }
 
 fn conductor(migrations: &[&'static str]) -> (Conductor, Clock) {
@@ -36,8 +45,12 @@ fn conductor(migrations: &[&'static str]) -> (Conductor, Clock) {
 
 /// What the conductor wants run next: its name, and the window if it is a job.
 fn next(conductor: &mut Conductor) -> Option<(String, Option<JobWindow>)> {
+    next_at(conductor, &Readings::QUIET)
+}
+
+fn next_at(conductor: &mut Conductor, readings: &Readings) -> Option<(String, Option<JobWindow>)> {
     for _ in 0..100 {
-        match conductor.next(&Readings::QUIET, false) {
+        match conductor.next(readings, false) {
             Step::Batch(request, _) => return Some((request.name, None)),
             Step::Job(JobRequest { job, window }, _) => {
                 return Some((job.name.to_owned(), Some(window)));
@@ -184,4 +197,68 @@ fn no_job_takes_the_name_of_a_migration_and_there_is_a_bound() {
         assert!(conductor.request_job(job(name), "x").is_ok());
     }
     assert!(matches!(conductor.request_job(job("more"), "x"), Err(CommandError::Full)));
+}
+
+#[test]
+fn little_space_holds_a_job_up_unless_it_frees_some() {
+    let (mut conductor, _) = conductor(&[]);
+    let name = |conductor: &mut Conductor, times| {
+        let name = next_at(conductor, &short(times)).map(|(name, _)| name)?;
+        let known: &'static str = if name == "prune" { "prune" } else { "mark" };
+        conductor.note(Ok(reply(known, BatchState::More, Some(1), 1)));
+        Some(name)
+    };
+    assert!(conductor.request_job(job("mark"), "retention").is_ok());
+    assert_eq!(name(&mut conductor, 1.0), None);
+    assert!(conductor.request_job(freeing("prune"), "retention").is_ok());
+    assert_eq!(name(&mut conductor, 7.9).as_deref(), Some("prune"), "33 of 256 MiB");
+    assert_eq!(name(&mut conductor, 8.0), None, "its own log needs some too");
+    assert_eq!(name(&mut conductor, 6.5), None, "hysteresis");
+    assert_eq!(name(&mut conductor, 6.0).as_deref(), Some("prune"));
+}
+
+#[test]
+fn a_job_that_frees_space_goes_ahead_of_a_migration_that_waits_for_space() {
+    let (mut conductor, clock) = conductor(&[MIGRATION]);
+    let name =
+        |conductor: &mut Conductor, times| next_at(conductor, &short(times)).map(|(name, _)| name);
+    // So little that the migration is looked at again only after a minute.
+    assert_eq!(name(&mut conductor, 4.0), None);
+    assert!(conductor.live()[0].waits_for_space);
+    assert!(conductor.request_job(job("mark"), "retention").is_ok());
+    assert_eq!(name(&mut conductor, 4.0), None, "it frees nothing");
+    assert!(conductor.request_job(freeing("prune"), "retention").is_ok());
+    assert!(conductor.request_job(freeing("vacuum"), "retention").is_ok());
+    assert_eq!(name(&mut conductor, 4.0).as_deref(), Some("prune"));
+    conductor.note(Ok(reply("prune", BatchState::More, Some(1), 1)));
+    assert_eq!(name(&mut conductor, 0.0).as_deref(), Some("prune"), "it is not interrupted");
+    conductor.note(Ok(reply("prune", BatchState::Done, Some(2), 1)));
+    assert_eq!(name(&mut conductor, 4.0).as_deref(), Some("vacuum"));
+    conductor.note(Ok(reply("vacuum", BatchState::Done, None, 1)));
+    assert_eq!(name(&mut conductor, 4.0), None);
+    clock.advance_ms(60_000);
+    assert_eq!(name(&mut conductor, 0.0).as_deref(), Some(MIGRATION), "there is room");
+    assert!(!conductor.live()[0].waits_for_space);
+}
+
+#[test]
+fn a_migration_that_found_the_disk_full_lets_a_job_go_ahead_that_frees_space() {
+    let (mut conductor, _) = conductor(&[MIGRATION]);
+    assert_eq!(name(&mut conductor).as_deref(), Some(MIGRATION));
+    let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+    let full = rusqlite::Error::SqliteFailure(full, None);
+    conductor.note(Err(DbError::from_sqlite("build an index", full)));
+    assert!(conductor.request_job(freeing("prune"), "retention").is_ok());
+    assert_eq!(name(&mut conductor).as_deref(), Some("prune"));
+}
+
+#[test]
+fn a_migration_that_waits_for_more_than_space_lets_no_job_go_ahead() {
+    let (mut conductor, _) = conductor(&[MIGRATION]);
+    let busy = Readings { backup: Some(1.0), ..short(2.0) };
+    assert_eq!(next_at(&mut conductor, &busy), None);
+    assert!(!conductor.live()[0].waits_for_space);
+    assert!(conductor.request_job(freeing("prune"), "retention").is_ok());
+    assert_eq!(next_at(&mut conductor, &busy), None);
+    assert_eq!(conductor.live_jobs()[0].state, State::Pending);
 }
