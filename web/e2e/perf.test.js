@@ -45,10 +45,20 @@ test('figures are those of the API', { skip }, async () => {
     }),
   });
   await filled(page);
-  // What is shown stays as it is: nothing is asked any more, and all that was asked is shown.
-  await hide(page, true);
+  // What is shown stays as it is: nothing is asked any more, and all that was asked is shown. Who
+  // hides the page in the middle of a refresh sees the one before it: then it is done again.
   const refreshes = () => page.evaluate(() => performance.getEntriesByName('perf-refresh').length);
-  await until('all that was asked to be shown', async () => await refreshes() === asked && Object.keys(told).length >= 8);
+  let isShown = false;
+  for (let turn = 0; turn < 5 && !isShown; turn += 1) {
+    asked = await refreshes();
+    const before = asked;
+    await hide(page, false);
+    await until('a refresh', async () => await refreshes() > before);
+    await hide(page, true);
+    await page.waitForTimeout(1000);
+    isShown = await refreshes() === asked && Object.keys(told).length >= 8;
+  }
+  assert.ok(isShown, 'all that was asked is shown');
   const { rows } = told['/api/perf'].sqlite;
   for (const [label, rowCount] of [['Transmissions', rows.transmissions], ['Observations', rows.observations], ['Nodes', rows.nodes]]) {
     assert.match(await figure(page, 'sqlite', label).innerText(), new RegExp(`^${count(rowCount)}\\b`), label);
