@@ -8,6 +8,8 @@
 
 #[path = "support/figures.rs"]
 mod figures;
+#[path = "support/reception.rs"]
+mod reception;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,9 +19,7 @@ use corescope::db::analytics::{self, Asked, MIGRATION};
 use corescope::db::bulk::{BulkWriter, Era};
 use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState, JobRequest, JobWindow};
 use corescope::db::{OpenOptions, Reader, ReaderOptions, Readers, WriteConnection, open};
-use corescope::ingest::reception::{
-    NewObservation, NewTransmission, ObserverSeen, PacketReception, Record,
-};
+use corescope::ingest::reception::{PacketReception, Record};
 use corescope::sim::history::{self, HistoryPlan};
 use corescope::sim::network::Network;
 use corescope::store::analytics::Window;
@@ -215,34 +215,5 @@ fn ingest(writer: &mut WriteConnection, path: &Path) {
 /// The `n`th reception: 95 % repeat a packet that is known, as in a real mesh.
 fn reception(n: u64) -> PacketReception {
     let packet = n / 20;
-    PacketReception {
-        heard_at_s: END_S + i64::try_from(n / 100).unwrap(),
-        observer: ObserverSeen {
-            id: format!("{:064X}", n % 60),
-            name: Some("Ridge".into()),
-            iata: Some("SJC".into()),
-        },
-        naive_clock_skew_s: None,
-        received_at_s: None,
-        transmission: NewTransmission {
-            hash: format!("new{packet:013x}"),
-            raw_hex: "15".repeat(65),
-            route_type: 1,
-            payload_type: 5,
-            payload_version: 0,
-            decoded_json: format!("{{\"type\":\"GRP_TXT\",\"mac\":\"{}\"}}", "ab".repeat(64)),
-            channel_hash: Some("enc_6E".into()),
-            scope_name: None,
-            from_pubkey: None,
-        },
-        observation: NewObservation {
-            direction: Some("rx".into()),
-            snr: Some(5.25),
-            rssi: Some(-101.0),
-            score: None,
-            path_json: format!("[\"{:02X}\",\"{:02X}\",\"{:02X}\"]", n % 251, n % 241, n % 239),
-            raw_hex: Some("15".repeat(65)),
-        },
-        advert: None,
-    }
+    reception::reception(n, format!("new{packet:013x}"), END_S)
 }

@@ -6,21 +6,21 @@
 //! scale of which a copy is used (`corescope seed`); without it the database is new and small.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "support/reception.rs"]
+mod reception;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use corescope::clock::Clock;
 use corescope::db::{CheckpointOptions, Checkpointer, OpenOptions, WriteConnection, open};
-use corescope::ingest::reception::{
-    NewObservation, NewTransmission, ObserverSeen, PacketReception, Record,
-};
+use corescope::ingest::reception::{PacketReception, Record};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 const BATCHES: [u64; 4] = [1, 10, 100, 1000];
 const KNOWN_HASHES: u64 = 2_000;
-const OBSERVERS: u64 = 60;
 
 fn main() {
     divan::main();
@@ -30,36 +30,7 @@ fn main() {
 fn reception(n: u64) -> PacketReception {
     let is_new = n.is_multiple_of(20);
     let (kind, hash) = if is_new { ("new", n) } else { ("old", n * 7919 % KNOWN_HASHES) };
-    PacketReception {
-        heard_at_s: 1_784_364_457 + i64::try_from(n / 100).unwrap(),
-        observer: ObserverSeen {
-            id: format!("{:064X}", n % OBSERVERS),
-            name: Some("Ridge".into()),
-            iata: Some("SJC".into()),
-        },
-        naive_clock_skew_s: None,
-        received_at_s: None,
-        transmission: NewTransmission {
-            hash: format!("{kind}{hash:013x}"),
-            raw_hex: "15".repeat(65),
-            route_type: 1,
-            payload_type: 5,
-            payload_version: 0,
-            decoded_json: format!("{{\"type\":\"GRP_TXT\",\"mac\":\"{}\"}}", "ab".repeat(64)),
-            channel_hash: Some("enc_6E".into()),
-            scope_name: None,
-            from_pubkey: None,
-        },
-        observation: NewObservation {
-            direction: Some("rx".into()),
-            snr: Some(5.25),
-            rssi: Some(-101.0),
-            score: None,
-            path_json: format!("[\"{:02X}\",\"{:02X}\",\"{:02X}\"]", n % 251, n % 241, n % 239),
-            raw_hex: Some("15".repeat(65)),
-        },
-        advert: None,
-    }
+    reception::reception(n, format!("{kind}{hash:013x}"), 1_784_364_457)
 }
 
 struct Place {

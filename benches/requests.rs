@@ -4,12 +4,13 @@
 
 mod support;
 
+use std::process::Command;
 use std::sync::mpsc;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use serde_json::json;
 use support::figures::tell;
-use support::program::{Program, folder_over, load, seed};
+use support::program::{Program, folder_over, load, run, seed};
 
 const CONNECTIONS: u32 = 64;
 const SECONDS: u32 = 4;
@@ -63,17 +64,14 @@ fn uncached(program: &Program) {
                 return wrk.format('GET', string.format('/api/packets?limit=50&type=4&since=%s', \
                 os.date('!%Y-%m-%dT%H:%M:%SZ', os.time() - 86400 * 20 + n % 1000000)))\nend\n";
     std::fs::write(&script, text).unwrap();
-    let output = std::process::Command::new("wrk")
-        .args(["-t2", "-c64", &format!("-d{SECONDS}s"), "-s"])
+    let mut command = Command::new("wrk");
+    command
+        .args(["-t2", &format!("-c{CONNECTIONS}"), &format!("-d{SECONDS}s"), "-s"])
         .arg(&script)
-        .arg(format!("http://{}", program.address))
-        .output();
-    let Ok(output) = output else { return };
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
-    let per_s = line.and_then(|line| line.trim().parse().ok()).unwrap_or(0.0);
-    assert!(!text.contains("Non-2xx"), "{text}");
-    tell("requests.packets-uncached.per-s", per_s, "req/s");
+        .arg(format!("http://{}", program.address));
+    let Some(load) = run(command) else { return };
+    assert!(load.errors == 0.0, "uncached: {} errors", load.errors);
+    tell("requests.packets-uncached.per-s", load.per_s, "req/s");
 }
 
 /// The least that the same server can do: two workers, ready bytes.

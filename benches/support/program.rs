@@ -183,12 +183,16 @@ pub struct Load {
 /// Two threads with `connections` open connections for some seconds; `None` without `wrk`.
 pub fn load(address: &str, path: &str, connections: u32, seconds: u32) -> Option<Load> {
     let threads = connections.min(2);
-    let output = Command::new("wrk")
-        .args(["--latency", &format!("-t{threads}"), &format!("-c{connections}")])
-        .arg(format!("-d{seconds}s"))
-        .arg(format!("http://{address}{path}"))
-        .output()
-        .ok()?;
+    let mut command = Command::new("wrk");
+    command
+        .args([&format!("-t{threads}"), &format!("-c{connections}"), &format!("-d{seconds}s")])
+        .arg(format!("http://{address}{path}"));
+    run(command)
+}
+
+/// Runs `wrk` with these arguments; `None` without it.
+pub fn run(mut command: Command) -> Option<Load> {
+    let output = command.arg("--latency").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let part = |start: &str| {
         let line = text.lines().find(|line| line.trim_start().starts_with(start))?;
