@@ -39,8 +39,8 @@ pub(super) fn count(snapshot: &Snapshot) -> Figures {
             figures.floods += 1;
             figures.flood_bytes += row.bytes();
         }
-        rest.relays().for_each(|relay| mark(&mut is_node, relay));
         observers.extend(rest.observers().flatten());
+        rest.relays().for_each(|relay| mark(&mut is_node, relay));
         if row.sender != NONE {
             mark(&mut is_node, row.sender);
             mark(&mut is_sender, row.sender);

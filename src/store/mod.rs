@@ -13,9 +13,10 @@
 //!
 //! - [`record`] what comes in; [`segment`] rows and packed bytes; [`names`] texts, each once
 //! - [`moment`] times that sort as their texts; [`packed`] numbers as bytes
-//! - [`select`] which transmissions a list has; [`figures`] what is in it, for people
+//! - [`select`] which transmissions a list has; [`bits`] some of a segment; [`figures`] what is in it, for people
 
 pub mod analytics;
+mod bits;
 mod figures;
 pub mod load;
 mod moment;

@@ -1,6 +1,7 @@
 //! Some hundred transmissions side by side: fixed columns of each, sorted by id, and the rest as
 //! packed bytes in one piece of memory.
 
+use super::bits::Bits;
 use super::moment::{self, Moment};
 use super::names::{Interner, NONE, Names};
 use super::packed::{self, Unpacker};
@@ -23,6 +24,34 @@ const ODD: u8 = 128;
 /// NULL, and what does not fit a byte: the packed part then has it.
 const TYPE_NULL: i8 = i8::MIN;
 const TYPE_PACKED: i8 = i8::MAX;
+/// Of a row that no search finds, in its [`Kind`].
+const TYPE_HIDDEN: i8 = i8::MAX - 1;
+
+/// The columns by which most lists are filtered, beside each other: a count reads nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    payload_type: i8,
+    route_type: i8,
+}
+
+/// Types that a list is filtered by, as [`Kind`] has them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WantedKind {
+    payload_type: Option<i8>,
+    route_type: Option<i8>,
+}
+
+impl WantedKind {
+    pub(super) fn new(payload_type: Option<i64>, route_type: Option<i64>) -> Self {
+        let column = |value: Option<i64>| value.map(|value| small(Some(value)));
+        Self { payload_type: column(payload_type), route_type: column(route_type) }
+    }
+
+    /// Whether a row of this kind is one that is wanted, whatever its packed part says.
+    pub(super) fn is_exact(self) -> bool {
+        self.payload_type != Some(TYPE_PACKED) && self.route_type != Some(TYPE_PACKED)
+    }
+}
 
 /// What lists look at first.
 #[derive(Clone, Copy, Debug)]
@@ -95,8 +124,11 @@ impl Row {
         self.flags & flag != 0
     }
 
-    pub(super) fn is_blank(&self) -> bool {
-        self.has(BLANK)
+    fn kind(&self) -> Kind {
+        if self.has(BLANK | ODD) {
+            return Kind { payload_type: TYPE_HIDDEN, route_type: TYPE_HIDDEN };
+        }
+        Kind { payload_type: self.payload_type, route_type: self.route_type }
     }
 
     pub(super) fn is_odd(&self) -> bool {
@@ -155,7 +187,7 @@ pub(super) fn hash_of(text: &str) -> Option<u64> {
 
 fn small(value: Option<i64>) -> i8 {
     let Some(value) = value else { return TYPE_NULL };
-    let fits = |small: &i8| *small != TYPE_NULL && *small != TYPE_PACKED;
+    let fits = |small: &i8| ![TYPE_NULL, TYPE_PACKED, TYPE_HIDDEN].contains(small);
     i8::try_from(value).ok().filter(fits).unwrap_or(TYPE_PACKED)
 }
 
@@ -172,6 +204,13 @@ fn pack_rest(record: &Record, names: &mut Interner, packed: &mut Vec<u8>) {
             packed::push_signed(packed, value.unwrap_or(0));
         }
     }
+    packed::push(packed, record.seen.len() as u64);
+    for seen in &record.seen {
+        packed::push(
+            packed,
+            seen.observer_idx.map_or(0, |idx| packed::zigzag(idx).wrapping_add(1)),
+        );
+    }
     let mut relays: Vec<&str> =
         record.seen.iter().flat_map(|seen| &seen.relays).map(String::as_str).collect();
     relays.sort_unstable();
@@ -183,13 +222,6 @@ fn pack_rest(record: &Record, names: &mut Interner, packed: &mut Vec<u8>) {
     for relay in relays {
         packed::push(packed, u64::from(relay - last));
         last = relay;
-    }
-    packed::push(packed, record.seen.len() as u64);
-    for seen in &record.seen {
-        packed::push(
-            packed,
-            seen.observer_idx.map_or(0, |idx| packed::zigzag(idx).wrapping_add(1)),
-        );
     }
     push_steps(packed, record.id, record.seen.iter().map(|seen| seen.id));
     push_steps(packed, record.recency_s(), record.seen.iter().map(|seen| seen.timestamp_s));
@@ -211,7 +243,16 @@ pub(super) struct Rest<'b> {
 }
 
 impl<'b> Rest<'b> {
-    /// Returns the names of the relays, then goes on to the observers.
+    /// Returns the row id of every observation's observer, then goes on to the relays.
+    pub(super) fn observers(&mut self) -> impl Iterator<Item = Option<i64>> + use<'_, 'b> {
+        let count = self.unpacker.next_count();
+        (0..count).map(|_| match self.unpacker.next() {
+            0 => None,
+            code => Some(Unpacker::signed(code - 1)),
+        })
+    }
+
+    /// After the observers: the names of the relays.
     pub(super) fn relays(&mut self) -> impl Iterator<Item = u32> + use<'_, 'b> {
         let count = self.unpacker.next_count();
         let mut last = 0_u32;
@@ -221,16 +262,7 @@ impl<'b> Rest<'b> {
         })
     }
 
-    /// After the relays: the row id of every observation's observer.
-    pub(super) fn observers(&mut self) -> impl Iterator<Item = Option<i64>> + use<'_, 'b> {
-        let count = self.unpacker.next_count();
-        (0..count).map(|_| match self.unpacker.next() {
-            0 => None,
-            code => Some(Unpacker::signed(code - 1)),
-        })
-    }
-
-    /// After the observers: so many numbers, each told by its step from the one before.
+    /// After the relays: so many numbers, each told by its step from the one before.
     pub(super) fn steps(&mut self, from: i64, count: usize) -> Vec<i64> {
         let mut last = from;
         let step = |_| {
@@ -245,6 +277,8 @@ impl<'b> Rest<'b> {
 #[derive(Clone, Debug)]
 pub(super) struct Segment {
     pub(super) rows: Vec<Row>,
+    /// Of each row.
+    kinds: Vec<Kind>,
     packed: Vec<u8>,
     /// Of these nobody is the owner any more.
     dead: usize,
@@ -252,17 +286,24 @@ pub(super) struct Segment {
     pub(super) oldest_s: i64,
     pub(super) observations: usize,
     pub(super) odd_rows: usize,
+    /// `first_seen` of no row is outside; `None` where a text is among them.
+    firsts: Option<(i64, i64)>,
+    /// No row was heard later.
+    latest: i64,
 }
 
 impl Default for Segment {
     fn default() -> Self {
         Self {
             rows: Vec::new(),
+            kinds: Vec::new(),
             packed: Vec::new(),
             dead: 0,
             oldest_s: i64::MAX,
             observations: 0,
             odd_rows: 0,
+            firsts: Some((i64::MAX, i64::MIN)),
+            latest: i64::MIN,
         }
     }
 }
@@ -286,9 +327,41 @@ impl Segment {
     }
 
     fn observations_of(&self, row: &Row) -> usize {
-        let mut rest = self.rest(row);
-        rest.relays().for_each(drop);
-        rest.observers().count()
+        self.rest(row).unpacker.next_count()
+    }
+
+    /// The rows of a kind that a search may find.
+    pub(super) fn of_kind(&self, wanted: WantedKind) -> Bits {
+        match (wanted.payload_type, wanted.route_type) {
+            (None, None) => Bits::of(&self.kinds, |kind| kind.payload_type != TYPE_HIDDEN),
+            (Some(payload), None) => Bits::of(&self.kinds, |kind| kind.payload_type == payload),
+            (None, Some(route)) => Bits::of(&self.kinds, |kind| kind.route_type == route),
+            (Some(payload_type), Some(route_type)) => {
+                Bits::of(&self.kinds, |kind| kind == Kind { payload_type, route_type })
+            }
+        }
+    }
+
+    /// Between which times all rows were first seen; `None` where one is no time.
+    pub(super) fn firsts(&self) -> Option<[Moment<'static>; 2]> {
+        self.firsts.map(|(low, high)| [Moment::Key(low), Moment::Key(high)])
+    }
+
+    /// The time after which no row was heard; `None` where one is no time.
+    pub(super) fn latest(&self) -> Option<Moment<'static>> {
+        (self.latest != i64::MAX).then_some(Moment::Key(self.latest))
+    }
+
+    /// Takes a row into what is known of all.
+    fn note(&mut self, row: &Row) {
+        self.oldest_s = self.oldest_s.min(row.recency_s);
+        self.observations += self.observations_of(row);
+        self.odd_rows += usize::from(row.is_odd());
+        self.latest = if row.has(LATEST_IS_TEXT) { i64::MAX } else { self.latest.max(row.latest) };
+        self.firsts = self
+            .firsts
+            .filter(|_| !row.has(FIRST_IS_TEXT))
+            .map(|(low, high)| (low.min(row.first_seen), high.max(row.first_seen)));
     }
 
     /// Inserts a row at a place that [`Self::find`] gave.
@@ -297,15 +370,16 @@ impl Segment {
         reserve(&mut self.packed, packed.len());
         (row.packed_at, row.packed_len) = (self.packed.len() as u32, packed.len() as u32);
         self.packed.extend_from_slice(packed);
-        self.oldest_s = self.oldest_s.min(row.recency_s);
-        self.observations += self.observations_of(&row);
-        self.odd_rows += usize::from(row.is_odd());
+        reserve(&mut self.kinds, 1);
+        self.kinds.insert(index, row.kind());
+        self.note(&row);
         self.rows.insert(index, row);
     }
 
     /// Takes a row out and ends its use of names.
     pub(super) fn remove(&mut self, index: usize, names: &mut Interner) {
         let row = self.rows.remove(index);
+        self.kinds.remove(index);
         self.release(&row, names);
         if self.dead > self.packed.len() / 4 {
             self.compact();
@@ -314,6 +388,7 @@ impl Segment {
 
     fn release(&mut self, row: &Row, names: &mut Interner) {
         let mut rest = self.rest(row);
+        rest.observers().for_each(drop);
         rest.relays().for_each(|relay| names.release(relay));
         self.observations -= self.observations_of(row);
         self.odd_rows -= usize::from(row.is_odd());
@@ -363,11 +438,12 @@ impl Segment {
             row.packed_at = packed.len() as u32;
             packed.extend_from_slice(&self.packed[start..start + len]);
         }
-        (self.packed, self.dead) = (packed, 0);
-        self.rows.shrink_to_fit();
-        self.oldest_s = self.rows.iter().map(|row| row.recency_s).min().unwrap_or(i64::MAX);
-        self.odd_rows = self.rows.iter().filter(|row| row.is_odd()).count();
-        self.observations = self.rows.iter().map(|row| self.observations_of(row)).sum();
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.shrink_to_fit();
+        let kinds = rows.iter().map(Row::kind).collect();
+        *self = Self { kinds, packed, ..Self::default() };
+        rows.iter().for_each(|row| self.note(row));
+        self.rows = rows;
     }
 
     /// Gives room to grow back that is more than an eighth.
@@ -377,17 +453,19 @@ impl Segment {
             self.compact();
         }
         self.rows.shrink_to_fit();
+        self.kinds.shrink_to_fit();
     }
 
     /// Bytes at most by which one row more with so many packed ones makes it larger, a split
     /// included.
     pub(super) fn growth_at_most(&self, packed: usize) -> u64 {
-        let rows = (self.rows.len() / 8 + 9) * size_of::<Row>();
+        let rows = (self.rows.len() / 8 + 9) * (size_of::<Row>() + size_of::<Kind>());
         (rows + packed.max(self.packed.len() / 8 + 8) + 2 * (size_of::<Self>() + 16)) as u64
     }
 
     pub(super) fn bytes(&self) -> u64 {
         let rows = self.rows.capacity() * size_of::<Row>();
+        let rows = rows + self.kinds.capacity() * size_of::<Kind>();
         (rows + self.packed.capacity() + size_of::<Self>() + 16) as u64
     }
 }

@@ -1,11 +1,13 @@
 //! Which transmissions a list has.
 //!
-//! Every list needs its exact total, so every row is looked at: fixed columns first, packed bytes
-//! only of what is left.
+//! Every list needs its exact total. What a segment knows of all its rows excludes it or spares a
+//! look at their times; then come the types, which lie side by side, and only of what is left the
+//! rows themselves and their packed bytes.
 
+use super::bits::Bits;
 use super::moment::Moment;
 use super::names::{NONE, Names};
-use super::segment::{Rest, Row, Segment, hash_of};
+use super::segment::{ROWS_MAX, Rest, Row, Segment, WantedKind, hash_of};
 use super::{Floor, Snapshot, find};
 use crate::clock::parse_utc_ms;
 
@@ -84,6 +86,9 @@ const ODD_MAX: usize = 200;
 /// [`Wanted`] with the numbers of its names.
 struct Search<'w> {
     wanted: &'w Wanted,
+    kind: WantedKind,
+    /// Whether types and times do not decide alone.
+    is_closer: bool,
     names: &'w Names,
     hashes: Option<Vec<(&'w str, Option<u64>)>>,
     since: Option<Moment<'w>>,
@@ -105,8 +110,17 @@ impl<'w> Search<'w> {
             let hash_hex: Vec<String> = channel.said_hash_hex.iter().cloned().collect();
             [numbers(&channel.names), numbers(&channel.said), numbers(&hash_hex)]
         };
+        let kind = WantedKind::new(wanted.payload_type, wanted.route_type);
+        let is_closer = !kind.is_exact()
+            || wanted.hashes.is_some()
+            || wanted.senders.is_some()
+            || wanted.channel.is_some()
+            || wanted.nodes.is_some()
+            || !wanted.heard_by.is_empty();
         Self {
             wanted,
+            kind,
+            is_closer,
             names,
             hashes: wanted.hashes.as_ref().map(hashes),
             since: wanted.since.as_deref().map(Moment::of),
@@ -117,32 +131,50 @@ impl<'w> Search<'w> {
         }
     }
 
-    fn matches(&self, segment: &Segment, row: &Row) -> bool {
-        !row.is_blank()
-            && !row.is_odd()
-            && self.is_in_span(row)
-            && self.hashes.as_ref().is_none_or(|hashes| self.has_hash(row, hashes))
-            && self.matches_rest(row, segment.rest(row))
+    /// Which rows of a segment match.
+    fn rows_of(&self, segment: &Segment) -> Bits {
+        let firsts = segment.firsts();
+        let is_outside =
+            firsts.is_some_and(|[low, high]| !self.is_late(high) || !self.is_early(low));
+        if is_outside {
+            return Bits::default();
+        }
+        let mut found = segment.of_kind(self.kind);
+        if !firsts.is_some_and(|[low, high]| self.is_late(low) && self.is_early(high)) {
+            found.retain(|index| self.is_in_span(&segment.rows[index]));
+        }
+        if self.is_closer {
+            found.retain(|index| self.matches(segment, &segment.rows[index]));
+        }
+        found
+    }
+
+    fn is_late(&self, first_seen: Moment<'_>) -> bool {
+        let is_inclusive = self.wanted.is_inclusive;
+        self.since.is_none_or(|since| first_seen > since || is_inclusive && first_seen == since)
+    }
+
+    fn is_early(&self, first_seen: Moment<'_>) -> bool {
+        let is_inclusive = self.wanted.is_inclusive;
+        self.until.is_none_or(|until| first_seen < until || is_inclusive && first_seen == until)
     }
 
     fn is_in_span(&self, row: &Row) -> bool {
-        if self.since.is_none() && self.until.is_none() {
-            return true;
-        }
         let first_seen = row.first_seen(self.names);
-        let is_inclusive = self.wanted.is_inclusive;
-        self.since.is_none_or(|since| first_seen > since || is_inclusive && first_seen == since)
-            && self
-                .until
-                .is_none_or(|until| first_seen < until || is_inclusive && first_seen == until)
+        self.is_late(first_seen) && self.is_early(first_seen)
     }
 
     fn has_hash(&self, row: &Row, hashes: &[(&str, Option<u64>)]) -> bool {
         hashes.iter().any(|(text, number)| row.has_hash(text, *number, self.names))
     }
 
-    fn matches_rest(&self, row: &Row, mut rest: Rest<'_>) -> bool {
+    /// Whether a row of the right time matches.
+    fn matches(&self, segment: &Segment, row: &Row) -> bool {
         let wanted = self.wanted;
+        if !self.hashes.as_ref().is_none_or(|hashes| self.has_hash(row, hashes)) {
+            return false;
+        }
+        let mut rest = segment.rest(row);
         let types =
             [(wanted.route_type, rest.route_type), (wanted.payload_type, rest.payload_type)];
         if types.iter().any(|(wanted, value)| wanted.is_some() && wanted != value) {
@@ -157,15 +189,15 @@ impl<'w> Search<'w> {
             .channel
             .as_ref()
             .is_none_or(|channel| rest.payload_type == Some(5) && is_in_channel(row, channel));
-        if !is_sender || !is_channel {
+        let is_sent = self.nodes.as_ref().is_none_or(is_sent_by);
+        if !is_sender || !is_channel || !self.is_heard(rest.clone()) {
             return false;
         }
-        let is_sent = self.nodes.as_ref().is_none_or(is_sent_by);
-        let no_keys = Vec::new();
-        let relayed_by = self.nodes.as_ref().unwrap_or(&no_keys);
-        // Read to the end: the observers follow.
-        let is_relayed = rest.relays().filter(|key| is_among(relayed_by, *key)).count() > 0;
-        (is_sent || is_relayed) && self.is_heard(rest)
+        is_sent
+            || self.nodes.as_ref().is_some_and(|nodes| {
+                rest.observers().for_each(drop);
+                rest.relays().any(|key| is_among(nodes, key))
+            })
     }
 
     fn is_heard(&self, rest: Rest<'_>) -> bool {
@@ -184,6 +216,21 @@ fn is_in_channel(row: &Row, [names, said, said_hash_hex]: &[Vec<u32>; 3]) -> boo
         true => is_among(said, row.channel) || is_among(said_hash_hex, row.channel_hash_hex),
         false => is_among(names, row.channel),
     }
+}
+
+/// Drops all but the newest so many; returns the time of the last, if there are as many.
+fn keep_newest<'t>(order: &mut Vec<(Moment<'t>, i64)>, count: usize) -> Option<Moment<'t>> {
+    let Some(last) = count.checked_sub(1) else {
+        order.clear();
+        return None;
+    };
+    if last >= order.len() {
+        return None;
+    }
+    let (_, (least, _), _) = order.select_nth_unstable_by(last, |one, two| two.cmp(one));
+    let least = *least;
+    order.truncate(count);
+    Some(least)
 }
 
 impl Snapshot {
@@ -213,9 +260,37 @@ impl Snapshot {
     /// Returns the ids of all transmissions that match, ascending, [odd ones](Self::odd_ids) apart.
     /// `heard_by` must be sorted.
     pub fn matching(&self, wanted: &Wanted) -> Vec<i64> {
+        self.page(wanted, (0, usize::MAX), true).0
+    }
+
+    /// As [`Self::matching`], of these a part from one end, and how many match in all.
+    pub fn page(
+        &self,
+        wanted: &Wanted,
+        (offset, limit): (usize, usize),
+        is_ascending: bool,
+    ) -> (Vec<i64>, usize) {
         let search = Search::new(wanted, &self.names);
-        let matches = self.rows().filter(|(segment, row)| search.matches(segment, row));
-        matches.map(|(_, row)| row.id).collect()
+        let (mut ids, mut total) = (Vec::new(), 0);
+        let mut look = |segment: &Segment| {
+            let found = search.rows_of(segment);
+            let (before, count) = (total, found.count());
+            total += count;
+            if total <= offset || ids.len() == limit {
+                return;
+            }
+            let mut rows: Vec<usize> = found.iter().collect();
+            if !is_ascending {
+                rows.reverse();
+            }
+            let rows = rows.into_iter().skip(offset.saturating_sub(before));
+            ids.extend(rows.take(limit - ids.len()).map(|index| segment.rows[index].id));
+        };
+        match is_ascending {
+            true => self.segments.iter().for_each(|segment| look(segment)),
+            false => self.segments.iter().rev().for_each(|segment| look(segment)),
+        }
+        (ids, total)
     }
 
     /// Returns ids by latest reception, newest first, and how many match in all. `odd` are the
@@ -227,18 +302,37 @@ impl Snapshot {
         (offset, limit): (usize, usize),
     ) -> (Vec<i64>, usize) {
         let search = Search::new(wanted, &self.names);
-        let matches = self.rows().filter(|(segment, row)| search.matches(segment, row));
-        let key = |(_, row): (&'s Segment, &'s Row)| (row.latest(&self.names), row.id);
-        let mut order: Vec<(Moment<'_>, i64)> = matches.map(key).collect();
-        order.extend(odd.iter().map(|(latest, id)| (Moment::of(latest), *id)));
-        let total = order.len();
-        let end = offset.saturating_add(limit).min(total);
-        if end < total {
-            order.select_nth_unstable_by(end, |one, two| two.cmp(one));
+        let end = offset.saturating_add(limit);
+        let mut order: Vec<(Moment<'_>, i64)> =
+            odd.iter().map(|(latest, id)| (Moment::of(latest), *id)).collect();
+        let mut total = order.len();
+        // Once there is enough, what was heard before all of that is only counted.
+        let mut least = None;
+        for segment in self.by_latest() {
+            let found = search.rows_of(segment);
+            total += found.count();
+            if segment.latest().zip(least).is_some_and(|(latest, least)| latest < least) {
+                continue;
+            }
+            let rows = found.iter().map(|index| &segment.rows[index]);
+            order.extend(rows.map(|row| (row.latest(&self.names), row.id)));
+            if order.len() >= end.saturating_mul(2).max(ROWS_MAX) {
+                least = keep_newest(&mut order, end).or(least);
+            }
         }
-        order.truncate(end);
+        keep_newest(&mut order, end);
         order.sort_unstable_by(|one, two| two.cmp(one));
         (order.into_iter().skip(offset).map(|(_, id)| id).collect(), total)
+    }
+
+    /// The segments that may have the newest rows first.
+    fn by_latest(&self) -> Vec<&Segment> {
+        let mut segments: Vec<&Segment> = self.segments.iter().map(|segment| &**segment).collect();
+        // What has texts among its times comes first: they may be later than any time.
+        segments.sort_unstable_by_key(|segment| {
+            (segment.latest().is_some(), std::cmp::Reverse(segment.latest()))
+        });
+        segments
     }
 
     /// Counts what was first seen within a span, blank rows too, [odd ones](Self::odd_ids) apart.
@@ -255,11 +349,11 @@ impl Snapshot {
         let segment = &self.segments[at];
         let row = &segment.rows[index];
         let mut rest = segment.rest(row);
-        rest.relays().for_each(drop);
         let observers: Vec<Option<i64>> = rest.observers().collect();
         if row.is_odd() || row.has_duplicates() || observers.is_empty() {
             return None;
         }
+        rest.relays().for_each(drop);
         let ids = rest.steps(row.id, observers.len());
         let times = rest.steps(row.recency_s, observers.len());
         let seen = ids.into_iter().zip(observers).zip(times);

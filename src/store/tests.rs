@@ -190,6 +190,10 @@ fn check(snapshot: &Snapshot, model: &Model) {
             model.values().filter(|record| is_wanted(record, &wanted)).collect();
         let ids: Vec<i64> = matching.iter().map(|record| record.id).collect();
         assert_eq!(snapshot.matching(&wanted), ids, "{wanted:?}");
+        let part: Vec<i64> = ids.iter().copied().skip(1).take(2).collect();
+        assert_eq!(snapshot.page(&wanted, (1, 2), true), (part, ids.len()));
+        let part: Vec<i64> = ids.iter().rev().copied().skip(1).take(2).collect();
+        assert_eq!(snapshot.page(&wanted, (1, 2), false), (part, ids.len()));
         let mut order: Vec<(String, i64)> =
             matching.iter().map(|record| (latest(record), record.id)).collect();
         order.sort_by(|one, two| two.cmp(one));
@@ -275,6 +279,67 @@ fn plain(id: i64, timestamp_s: i64) -> Record {
         payload_type: Some(4),
         seen: vec![seen],
         ..Record::default()
+    }
+}
+
+/// A type of each row, times that go up with ids but for one in a hundred, none for some.
+fn of_many(id: i64) -> Record {
+    let at_s = if id % 100 == 7 { 9_000_000 - id } else { 1_000_000 + 10 * id };
+    let first_seen = if id % 997 == 5 { "no time".to_owned() } else { clock::iso_s(at_s) };
+    let hash = if id % 200 == 9 { String::new() } else { format!("{id:016x}") };
+    Record {
+        hash,
+        first_seen,
+        payload_type: [Some(4), Some(126), None, Some(300), Some(5)][id as usize % 5],
+        route_type: [Some(1), Some(127), Some(2)][id as usize % 3],
+        ..plain(id, at_s)
+    }
+}
+
+#[test]
+fn what_is_known_of_whole_segments_changes_no_list() {
+    let model: Model = (0..4_000).map(|id| (id, of_many(id))).collect();
+    let mut store = Store::new();
+    model.values().for_each(|record| store.put(record.clone()));
+    check_books(&store);
+    let snapshot = store.publish();
+    let since =
+        [None, Some(clock::iso_s(1_005_000)), Some(clock::iso_s(1_020_003)), Some("n".into())];
+    let until = [None, Some(clock::iso_s(1_020_010)), Some(clock::iso_s(8_999_000))];
+    let types = [None, Some(4), Some(126), Some(300), Some(9)];
+    for (at, (since, until)) in
+        since.iter().flat_map(|s| until.iter().map(move |u| (s, u))).enumerate()
+    {
+        for (payload_type, route_type) in types.iter().flat_map(|p| [(*p, None), (*p, Some(127))]) {
+            let (since, until, is_inclusive) = (since.clone(), until.clone(), at % 2 == 0);
+            let wanted = Wanted {
+                payload_type,
+                route_type,
+                since,
+                until,
+                is_inclusive,
+                ..Wanted::default()
+            };
+            check_parts(&snapshot, &model, &wanted);
+        }
+    }
+}
+
+fn check_parts(snapshot: &Snapshot, model: &Model, wanted: &Wanted) {
+    let matching = || model.values().filter(|record| is_wanted(record, wanted));
+    let ids: Vec<i64> = matching().map(|record| record.id).collect();
+    let mut order: Vec<(String, i64)> = matching().map(|row| (latest(row), row.id)).collect();
+    order.sort_by(|one, two| two.cmp(one));
+    for (offset, limit) in [(0, 0), (0, 50), (510, 40), (1_500, 3_000)] {
+        let part = |ids: &mut dyn Iterator<Item = i64>| -> (Vec<i64>, usize) {
+            (ids.skip(offset).take(limit).collect(), matching().count())
+        };
+        let told = snapshot.page(wanted, (offset, limit), true);
+        assert_eq!(told, part(&mut ids.iter().copied()), "{wanted:?}");
+        let told = snapshot.page(wanted, (offset, limit), false);
+        assert_eq!(told, part(&mut ids.iter().rev().copied()), "{wanted:?}");
+        let told = snapshot.newest(wanted, &[], (offset, limit));
+        assert_eq!(told, part(&mut order.iter().map(|(_, id)| *id)), "{wanted:?}");
     }
 }
 

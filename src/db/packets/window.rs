@@ -30,16 +30,20 @@ pub fn list_in(
 ) -> Result<Option<Page>, DbError> {
     let Some(wanted) = resolve(window, reader, filter)? else { return Ok(None) };
     let odd = matching_among(reader, filter, window.odd_ids())?;
-    Ok(Some(page_of(with_odd(window.matching(&wanted), odd), slice)))
+    Ok(Some(page_in(window, &wanted, odd, slice)))
 }
 
 /// What the window cannot hold stands in its place among the others.
-fn with_odd(mut ids: Vec<i64>, odd: Vec<i64>) -> Vec<i64> {
-    if !odd.is_empty() {
-        ids.extend(odd);
-        ids.sort_unstable();
+fn page_in(window: &Snapshot, wanted: &Wanted, odd: Vec<i64>, slice: Slice) -> Page {
+    if odd.is_empty() {
+        let part = (slice.offset, slice.limit);
+        let (ids, total) = window.page(wanted, part, slice.is_ascending);
+        return Page { ids, total };
     }
-    ids
+    let mut ids = window.matching(wanted);
+    ids.extend(odd);
+    ids.sort_unstable();
+    page_of(ids, slice)
 }
 
 /// As [`super::list_grouped`]; `None` where the window may lack something.
@@ -109,7 +113,7 @@ pub fn list_of_nodes_in(
     }
     let odd = matching_among(reader, &filter, window.odd_ids())?;
     let odd = heard::keep_of_nodes(reader, odd, &keys)?;
-    Ok(Some(page_of(with_odd(window.matching(&wanted), odd), slice)))
+    Ok(Some(page_in(window, &wanted, odd, slice)))
 }
 
 /// Looks up what the filter names; `None` where the window may lack something.
