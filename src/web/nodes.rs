@@ -11,6 +11,7 @@ use super::node_rows::{NodeRow, SentRow};
 use super::openapi::ErrorBody;
 use super::packet_query::{bounded_list, regions};
 use super::params::Params;
+use super::ready_lists::{KeptAs, QUERY_MAX};
 use super::state::State;
 use crate::clock;
 use crate::config::Config;
@@ -85,8 +86,21 @@ pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     }
     let activity = state.nodes_kept.activity(&state).await?;
     let slice = (params.limit(LIMIT_DEFAULT, nodes_max(&state.config)), params.offset());
-    let list = state.ask(move |reader| write_list(reader, &filter, slice, &activity)).await?;
-    list.ok_or_else(|| ApiError::answer_too_large(BODY_BYTES_MAX))
+    let kept_as = kept_as(&params, &filter, &activity);
+    let make = async || {
+        let list = state.ask(move |reader| write_list(reader, &filter, slice, &activity)).await?;
+        list.ok_or_else(|| ApiError::answer_too_large(BODY_BYTES_MAX))
+    };
+    state.ready_lists.get(&state.window, kept_as, make).await
+}
+
+/// A list of regions is not kept: whose adverts were heard there is known of another time.
+fn kept_as(params: &Params, filter: &NodeFilter, activity: &Activity) -> KeptAs {
+    let query = params.canonical(QUERY_MAX).filter(|_| filter.keys.is_none());
+    let query = query.map(|query| format!("/api/nodes?{query}"));
+    let Activity { at_s, hash_sizes, relays, .. } = activity;
+    let known = (at_s, hash_sizes.is_some(), relays.is_some(), &filter.last_seen_after);
+    KeptAs { query, beside: format!("{known:?}") }
 }
 
 fn write_list(

@@ -13,6 +13,7 @@ use super::openapi::ErrorBody;
 use super::packet_query::{PacketQuery, View};
 use super::packet_rows::{GroupedRow, ObservationRow, PlainRow, ReceptionRow, hops};
 use super::params::Params;
+use super::ready_lists::{KeptAs, QUERY_MAX};
 use super::state::State;
 use crate::db::packets::{self, Depth, Found, Page, Slice, Transmission};
 use crate::db::{DbError, Reader};
@@ -87,7 +88,8 @@ pub enum PacketLists<'p> {
 pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let query = PacketQuery::read(&params, &state.config)?;
     let make = async || make_list(&state, Arc::new(query)).await;
-    state.ready_lists.get(&state.window, &params, make).await
+    let kept_as = KeptAs { query: params.canonical(QUERY_MAX), beside: String::new() };
+    state.ready_lists.get(&state.window, kept_as, make).await
 }
 
 async fn make_list(state: &State, query: Arc<PacketQuery>) -> Result<JsonBody, ApiError> {

@@ -1,5 +1,5 @@
 //! Ready bodies of lists, good exactly while nothing was written: each is kept with the
-//! [`Version`] of the database under which it was made. Several who ask for the same at once wait
+//! [`Version`] of the database under which it was made, and with what else it shows. Several who ask for the same at once wait
 //! for one making.
 
 use std::collections::HashMap;
@@ -9,7 +9,6 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::error::ApiError;
 use super::json::JsonBody;
-use super::params::Params;
 use crate::store::Window;
 use crate::store::shared::Version;
 
@@ -18,7 +17,15 @@ const ENTRIES_MAX: usize = 64;
 /// Bytes of all of them.
 const BYTES_MAX: usize = 32 << 20;
 /// A longer query is not kept.
-const QUERY_MAX: usize = 512;
+pub const QUERY_MAX: usize = 512;
+
+/// What a body is kept by.
+pub struct KeptAs {
+    /// What was asked; `None` is not kept.
+    pub query: Option<String>,
+    /// What it shows beside the database, which may change at any time.
+    pub beside: String,
+}
 
 /// The kept bodies. Errors are not kept.
 #[derive(Default)]
@@ -33,36 +40,36 @@ struct Kept {
 
 #[derive(Default)]
 struct Entry {
-    made: Option<(Version, JsonBody)>,
+    made: Option<((Version, String), JsonBody)>,
     making: Arc<AsyncMutex<()>>,
     used: u64,
 }
 
 impl ReadyLists {
-    /// Returns the list that `params` ask for, ready or made now.
+    /// Returns the list, ready or made now.
     ///
     /// # Errors
     /// Those of `make`.
     pub async fn get(
         &self,
         window: &Window,
-        params: &Params,
+        KeptAs { query, beside }: KeptAs,
         make: impl AsyncFnOnce() -> Result<JsonBody, ApiError>,
     ) -> Result<JsonBody, ApiError> {
-        let Some(key) = params.canonical(QUERY_MAX) else { return make().await };
+        let Some(key) = query else { return make().await };
         let Some(version) = window.version() else { return make().await };
-        if let Some(body) = self.look_up(&key, version) {
+        if let Some(body) = self.look_up(&key, (version, &beside)) {
             return Ok(body);
         }
         let making = self.making(&key);
         let _turn = making.lock().await;
         // Somebody may have made it, and more may have been written meanwhile.
         let Some(version) = window.version() else { return make().await };
-        if let Some(body) = self.look_up(&key, version) {
+        if let Some(body) = self.look_up(&key, (version, &beside)) {
             return Ok(body);
         }
         let body = make().await?;
-        self.keep(key, version, &body);
+        self.keep(key, (version, beside), &body);
         Ok(body)
     }
 
@@ -70,14 +77,14 @@ impl ReadyLists {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn look_up(&self, key: &str, version: Version) -> Option<JsonBody> {
+    fn look_up(&self, key: &str, (version, beside): (Version, &str)) -> Option<JsonBody> {
         let mut kept = self.kept();
         kept.turns += 1;
         let turn = kept.turns;
         let entry = kept.entries.get_mut(key)?;
         entry.used = turn;
-        let (made_under, body) = entry.made.as_ref()?;
-        (*made_under == version).then(|| body.clone())
+        let ((made_under, made_beside), body) = entry.made.as_ref()?;
+        (*made_under == version && made_beside == beside).then(|| body.clone())
     }
 
     fn making(&self, key: &str) -> Arc<AsyncMutex<()>> {
@@ -90,14 +97,14 @@ impl ReadyLists {
         making
     }
 
-    fn keep(&self, key: String, version: Version, body: &JsonBody) {
+    fn keep(&self, key: String, made_under: (Version, String), body: &JsonBody) {
         if body.0.len() > BYTES_MAX / 4 {
             return;
         }
         let mut kept = self.kept();
         let used = kept.turns;
         let entry = kept.entries.entry(key.clone()).or_default();
-        let before = entry.made.replace((version, body.clone()));
+        let before = entry.made.replace((made_under, body.clone()));
         entry.used = used;
         kept.bytes += body.0.len();
         kept.bytes -= before.map_or(0, |(_, body)| body.0.len());
@@ -126,6 +133,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
+    use crate::web::params::Params;
 
     fn window() -> Window {
         let clock = Clock::manual(0);
@@ -139,7 +147,20 @@ mod tests {
             made.set(made.get() + 1);
             Ok(JsonBody::of(&made.get()))
         };
-        lists.get(window, &Params::parse(query), make).await.unwrap()
+        let (query, beside) = query.split_once(' ').unwrap_or((query, ""));
+        let query = Params::parse(query).canonical(QUERY_MAX);
+        let kept_as = KeptAs { query, beside: beside.to_owned() };
+        lists.get(window, kept_as, make).await.unwrap()
+    }
+
+    #[actix_web::test]
+    async fn a_body_is_good_only_as_long_as_what_it_shows_beside_the_database() {
+        let (lists, window, made) = (ReadyLists::default(), window(), Cell::new(0));
+        for query in ["a at 1", "a at 1", "a at 2", "a at 2", "b at 2"] {
+            ask(&lists, &window, query, &made).await;
+        }
+        assert_eq!(made.get(), 3);
+        assert_eq!(lists.kept().entries.len(), 2, "the older one is not kept beside the newer");
     }
 
     #[actix_web::test]
@@ -179,9 +200,9 @@ mod tests {
     async fn all_who_ask_at_once_share_one_making() {
         let (lists, window, made) = (ReadyLists::default(), window(), Cell::new(0));
         let go = tokio::sync::Notify::new();
-        let params = Params::parse("limit=50");
+        let kept_as = || KeptAs { query: Some("limit=50".to_owned()), beside: String::new() };
         let asks = (0..20).map(|_| {
-            lists.get(&window, &params, async || {
+            lists.get(&window, kept_as(), async || {
                 made.set(made.get() + 1);
                 go.notified().await;
                 Ok(JsonBody::of(&1))
