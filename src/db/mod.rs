@@ -5,6 +5,7 @@
 //!   [`observers`], [`channels`], [`stats`]
 //! - [`retention`] forgets old rows in steps, [`backup`] copies the file while it is written to
 //! - [`write`](mod@write) holds the one connection that writes, [`migrations`] what it does in steps
+//! - [`read_ahead`](mod@read_ahead) warms the page cache for the load of the RAM window
 //! - [`checkpoint`] keeps the WAL short from a thread of its own; [`inspect()`] looks and changes nothing
 //!
 //! Nothing here knows of HTTP or actors.
@@ -25,6 +26,7 @@ pub mod open;
 pub mod packets;
 pub mod pages;
 pub mod probe;
+pub mod read_ahead;
 pub mod reader;
 pub mod readers;
 pub mod retention;

@@ -227,7 +227,7 @@ fn micros(duration: Duration) -> u64 {
 /// Reads a text; NULL, `''` and values of another type are `None`.
 pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
     let text = match row.get_ref(column)? {
-        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        ValueRef::Text(bytes) => text_of(bytes),
         _ => return Ok(None),
     };
     Ok((!text.is_empty()).then_some(text))
@@ -236,9 +236,18 @@ pub(super) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Stri
 /// Reads a text as it is stored, `''` included; NULL and values of another type are `None`.
 pub(super) fn stored_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
     Ok(match row.get_ref(column)? {
-        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        ValueRef::Text(bytes) => Some(text_of(bytes)),
         _ => None,
     })
+}
+
+/// What is no UTF-8 is replaced.
+fn text_of(bytes: &[u8]) -> String {
+    // The usual case apart: looking for what to replace takes longer.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+    }
 }
 
 /// Reads a number; NULL, texts and what is not finite are `None`.

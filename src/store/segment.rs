@@ -211,12 +211,17 @@ fn pack_rest(record: &Record, names: &mut Interner, packed: &mut Vec<u8>) {
             seen.observer_idx.map_or(0, |idx| packed::zigzag(idx).wrapping_add(1)),
         );
     }
-    let mut relays: Vec<&str> =
-        record.seen.iter().flat_map(|seen| &seen.relays).map(String::as_str).collect();
+    let relays = record.seen.iter().flat_map(|seen| &seen.relays);
+    let mut relays: Vec<u32> = relays.map(|key| names.take(key)).collect();
     relays.sort_unstable();
-    relays.dedup();
-    let mut relays: Vec<u32> = relays.into_iter().map(|key| names.take(key)).collect();
-    relays.sort_unstable();
+    // A row uses each once.
+    relays.dedup_by(|next, kept| {
+        let is_same = next == kept;
+        if is_same {
+            names.release(*next);
+        }
+        is_same
+    });
     packed::push(packed, relays.len() as u64);
     let mut last = 0;
     for relay in relays {

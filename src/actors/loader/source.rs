@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Arbiter};
@@ -14,6 +15,7 @@ use crate::actors::line::Line;
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, PacketStoreConfig};
 use crate::db::packets;
+use crate::db::read_ahead::read_ahead;
 use crate::db::{DbError, Reader, ReaderOptions, Readers};
 use crate::store::Window;
 use crate::store::load::{Found, Load, LoadRules, Need};
@@ -24,6 +26,8 @@ const READ_MAX: Duration = Duration::from_secs(5);
 const MEMORY_SHARE: u64 = 4;
 /// The same where the system does not say how much there is.
 const BYTES_FALLBACK: u64 = 256 << 20;
+/// The share of the free memory up to which the file is read ahead.
+const AHEAD_SHARE: u64 = 2;
 /// Requests come before loading where both want the processor: of one that is busy with others too
 /// it gets a third of a request's share (at 10 a tenth: on a machine full of other work a load of
 /// two seconds took minutes).
@@ -34,6 +38,7 @@ pub struct LoaderReaders {
     readers: Readers,
     line: Line<Loader>,
     arbiter: Arbiter,
+    is_stopped: Arc<AtomicBool>,
 }
 
 struct Source {
@@ -190,12 +195,15 @@ impl LoaderReaders {
             };
             let _ = polite.ask(lower).await;
         });
-        Ok(Self { readers, line: Line::new(addr, 4, READ_MAX), arbiter })
+        let is_stopped = Arc::<AtomicBool>::default();
+        warm_up(path.to_owned(), Arc::clone(window), Arc::clone(&is_stopped));
+        Ok(Self { readers, line: Line::new(addr, 4, READ_MAX), arbiter, is_stopped })
     }
 
     /// Stops it; a read under way ends first, within `step`.
     pub async fn stop(self, step: Duration) {
-        let Self { readers, line, arbiter } = self;
+        let Self { readers, line, arbiter, is_stopped } = self;
+        is_stopped.store(true, Ordering::Relaxed);
         // An error means that it is gone already.
         let _ = timeout(step, line.peek::<_, DbError>(StopLoading)).await;
         let closed = tokio::task::spawn_blocking(move || readers.close());
@@ -205,6 +213,29 @@ impl LoaderReaders {
         arbiter.stop();
         let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
     }
+}
+
+/// Reads the file ahead of the load, on a thread of its own, until all is loaded. Half of the
+/// memory that nobody uses bounds it: beyond that it would push out what it has just read.
+fn warm_up(path: PathBuf, window: Arc<Window>, is_stopped: Arc<AtomicBool>) {
+    let Some(free) = free_memory() else { return };
+    let is_wanted = move || !is_stopped.load(Ordering::Relaxed) && !window.status().is_complete;
+    let started = std::thread::Builder::new().name("read-ahead".to_owned()).spawn(move || {
+        be_polite();
+        match read_ahead(&path, free / AHEAD_SHARE, is_wanted) {
+            Ok(bytes) => tracing::debug!(bytes, "the database was read ahead of the load"),
+            Err(error) => tracing::debug!(%error, "the database cannot be read ahead of the load"),
+        }
+    });
+    if let Err(error) = started {
+        tracing::debug!(%error, "the database is not read ahead of the load");
+    }
+}
+
+fn free_memory() -> Option<u64> {
+    use procfs::Current;
+    let free = procfs::Meminfo::current().ok()?.mem_available?;
+    Some(memory_of_group().map_or(free, |most| free.min(most)))
 }
 
 /// Lowers the priority of this thread (on Linux it is the thread's own).

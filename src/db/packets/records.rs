@@ -1,7 +1,5 @@
 //! Transmissions as the RAM window takes them in.
 
-use std::collections::HashSet;
-
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 
@@ -37,7 +35,7 @@ pub fn records(reader: &Reader, ids: &[i64]) -> Result<Vec<Record>, DbError> {
         let record = transmission.query_row([id], record_of).optional();
         let Some(mut record) = record.doing("read a packet")? else { continue };
         let mut rows = observations.query([id]).doing("read receptions")?;
-        let mut relays = HashSet::new();
+        let mut relays = Named::default();
         while let Some(row) = rows.next().doing("read receptions")? {
             record.is_odd |= !matches!(row.get_ref(2), Ok(ValueRef::Integer(_)));
             record.seen.push(seen_of(row, &mut relays).doing("read receptions")?);
@@ -80,19 +78,40 @@ fn exact_text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> 
     })
 }
 
+/// The keys that receptions of one transmission have named so far, by their first bytes: some
+/// dozens, which are sooner compared than hashed.
+#[derive(Default)]
+struct Named(Vec<(u64, Box<[u8]>)>);
+
+impl Named {
+    /// Whether a key was not named before; what is no key never is.
+    fn is_new(&mut self, between: &[u8]) -> bool {
+        if !between.first().is_some_and(u8::is_ascii_alphanumeric) {
+            return false;
+        }
+        let start = between.first_chunk().map_or(0, |start| u64::from_be_bytes(*start));
+        let at = self.0.partition_point(|(known, _)| *known < start);
+        let mut alike = self.0[at..].iter().take_while(|(known, _)| *known == start);
+        if alike.any(|(_, key)| **key == *between) || !is_key(between) {
+            return false;
+        }
+        self.0.insert(at, (start, between.into()));
+        true
+    }
+}
+
+fn is_key(between: &[u8]) -> bool {
+    between.iter().all(u8::is_ascii_alphanumeric)
+}
+
 /// A key is listed with the first observation that names it.
-fn seen_of(row: &Row<'_>, known: &mut HashSet<Vec<u8>>) -> rusqlite::Result<Seen> {
+fn seen_of(row: &Row<'_>, named: &mut Named) -> rusqlite::Result<Seen> {
     let resolved_path = match row.get_ref(4)? {
         ValueRef::Text(path) => path,
         _ => &[],
     };
-    let mut relays = Vec::new();
-    for key in quoted(resolved_path) {
-        if !known.contains(key) {
-            known.insert(key.to_vec());
-            relays.push(String::from_utf8_lossy(key).into_owned());
-        }
-    }
+    let new = quoted(resolved_path).filter(|key| named.is_new(key));
+    let relays = new.map(|key| String::from_utf8_lossy(key).into_owned()).collect();
     Ok(Seen {
         id: row.get(0)?,
         observer_idx: integer(row, 1)?,
@@ -102,14 +121,12 @@ fn seen_of(row: &Row<'_>, known: &mut HashSet<Vec<u8>>) -> rusqlite::Result<Seen
     })
 }
 
-/// Returns everything between two quotes next to each other that consists of letters and digits.
-/// A list looks for `"key"` anywhere in the text, whatever that is: this finds the same.
+/// Returns everything between two quotes next to each other. A list looks for `"key"` anywhere in
+/// the text, whatever that is: of what [is a key](is_key) this finds the same.
 fn quoted(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut last_quote = None;
     memchr::memchr_iter(b'"', text).filter_map(move |quote| {
         let start = last_quote.replace(quote)? + 1;
-        let between = &text[start..quote];
-        let is_key = !between.is_empty() && between.iter().all(u8::is_ascii_alphanumeric);
-        is_key.then_some(between)
+        Some(&text[start..quote])
     })
 }
