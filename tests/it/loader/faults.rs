@@ -250,8 +250,7 @@ fn a_process_that_is_told_to_stop_while_it_loads_ends_in_order() {
     });
     let store = store.expect("it did not load");
     assert_eq!(store["loadCoverageRatio"], 1.0);
-    // 003-09. What it logs is read by a thread of its own.
-    let is_said = || process.log().contains("the hot window is in memory").then_some(());
-    assert!(wait_for(is_said).is_some(), "{}", process.log());
+    wait_for(|| process.log().contains("the hot window is in memory").then_some(()))
+        .unwrap_or_else(|| panic!("003-09: {}", process.log()));
     assert_eq!(process.stop(), Some(0));
 }
