@@ -70,6 +70,11 @@ impl Formatter for GoFormatter {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Bytes with which nothing begins that is escaped are sooner looked at than characters.
+        let may_begin = |byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2);
+        if !fragment.bytes().fold(false, |is_any, byte| is_any | may_begin(byte)) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut written = 0;
         for (index, found) in fragment.match_indices(needs_escape) {
             writer.write_all(&fragment.as_bytes()[written..index])?;

@@ -11,13 +11,15 @@
 //! row of fixed columns and packed bytes for its observations, so that a search is one pass over
 //! memory that lies side by side:
 //!
-//! - [`record`] what comes in; [`segment`] rows and packed bytes; [`names`] texts, each once
+//! - [`record`] what comes in; [`segment`] rows and packed bytes; [`kind`] types side by side;
+//!   [`names`] texts, each once
 //! - [`moment`] times that sort as their texts; [`packed`] numbers as bytes
 //! - [`select`] which transmissions a list has; [`bits`] some of a segment; [`figures`] what is in it, for people
 
 pub mod analytics;
 mod bits;
 mod figures;
+mod kind;
 pub mod load;
 mod moment;
 mod names;

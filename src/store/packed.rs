@@ -29,6 +29,15 @@ impl<'b> Unpacker<'b> {
     }
 
     pub(super) fn next(&mut self) -> u64 {
+        // Most are small.
+        if let [first @ 0..0x80, rest @ ..] = self.0.as_slice() {
+            self.0 = rest.iter();
+            return u64::from(*first);
+        }
+        self.next_long()
+    }
+
+    fn next_long(&mut self) -> u64 {
         let (mut value, mut shift) = (0_u64, 0);
         for byte in self.0.by_ref() {
             value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
@@ -38,6 +47,15 @@ impl<'b> Unpacker<'b> {
             shift += 7;
         }
         value
+    }
+
+    /// Steps over so many numbers.
+    pub(super) fn skip(&mut self, mut count: usize) {
+        while count > 0
+            && let Some(byte) = self.0.next()
+        {
+            count -= usize::from(*byte < 0x80);
+        }
     }
 
     pub(super) fn next_signed(&mut self) -> i64 {
@@ -68,6 +86,11 @@ mod tests {
         let mut unpacker = Unpacker::new(&bytes);
         assert!(numbers.iter().all(|number| unpacker.next_signed() == *number));
         assert_eq!((unpacker.next(), unpacker.next()), (u64::MAX, 0));
+        let mut unpacker = Unpacker::new(&bytes);
+        unpacker.skip(numbers.len());
+        assert_eq!(unpacker.next(), u64::MAX);
+        unpacker.skip(1);
+        assert_eq!(unpacker.next(), 0);
         bytes.clear();
         push_signed(&mut bytes, -64);
         assert_eq!(bytes.len(), 1);

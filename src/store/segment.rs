@@ -2,6 +2,7 @@
 //! packed bytes in one piece of memory.
 
 use super::bits::Bits;
+use super::kind::{Kind, TYPE_NULL, TYPE_PACKED, WantedKind, small};
 use super::moment::{self, Moment};
 use super::names::{Interner, NONE, Names};
 use super::packed::{self, Unpacker};
@@ -20,38 +21,6 @@ const CHANNEL_IS_SAID: u8 = 16;
 const BLANK: u8 = 32;
 const DUPLICATES: u8 = 64;
 const ODD: u8 = 128;
-
-/// NULL, and what does not fit a byte: the packed part then has it.
-const TYPE_NULL: i8 = i8::MIN;
-const TYPE_PACKED: i8 = i8::MAX;
-/// Of a row that no search finds, in its [`Kind`].
-const TYPE_HIDDEN: i8 = i8::MAX - 1;
-
-/// The columns by which most lists are filtered, beside each other: a count reads nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Kind {
-    payload_type: i8,
-    route_type: i8,
-}
-
-/// Types that a list is filtered by, as [`Kind`] has them.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct WantedKind {
-    payload_type: Option<i8>,
-    route_type: Option<i8>,
-}
-
-impl WantedKind {
-    pub(super) fn new(payload_type: Option<i64>, route_type: Option<i64>) -> Self {
-        let column = |value: Option<i64>| value.map(|value| small(Some(value)));
-        Self { payload_type: column(payload_type), route_type: column(route_type) }
-    }
-
-    /// Whether a row of this kind is one that is wanted, whatever its packed part says.
-    pub(super) fn is_exact(self) -> bool {
-        self.payload_type != Some(TYPE_PACKED) && self.route_type != Some(TYPE_PACKED)
-    }
-}
 
 /// What lists look at first.
 #[derive(Clone, Copy, Debug)]
@@ -126,7 +95,7 @@ impl Row {
 
     fn kind(&self) -> Kind {
         if self.has(BLANK | ODD) {
-            return Kind { payload_type: TYPE_HIDDEN, route_type: TYPE_HIDDEN };
+            return Kind::HIDDEN;
         }
         Kind { payload_type: self.payload_type, route_type: self.route_type }
     }
@@ -185,12 +154,6 @@ pub(super) fn hash_of(text: &str) -> Option<u64> {
     is_usual.then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
-fn small(value: Option<i64>) -> i8 {
-    let Some(value) = value else { return TYPE_NULL };
-    let fits = |small: &i8| ![TYPE_NULL, TYPE_PACKED, TYPE_HIDDEN].contains(small);
-    i8::try_from(value).ok().filter(fits).unwrap_or(TYPE_PACKED)
-}
-
 /// Bytes at most of what [`pack_rest`] writes: a number has 10 at most.
 pub(super) fn packed_at_most(record: &Record) -> usize {
     let relays: usize = record.seen.iter().map(|seen| seen.relays.len()).sum();
@@ -206,10 +169,7 @@ fn pack_rest(record: &Record, names: &mut Interner, packed: &mut Vec<u8>) {
     }
     packed::push(packed, record.seen.len() as u64);
     for seen in &record.seen {
-        packed::push(
-            packed,
-            seen.observer_idx.map_or(0, |idx| packed::zigzag(idx).wrapping_add(1)),
-        );
+        packed::push(packed, seen.observer_idx.map_or(0, code_of));
     }
     let relays = record.seen.iter().flat_map(|seen| &seen.relays);
     let mut relays: Vec<u32> = relays.map(|key| names.take(key)).collect();
@@ -232,6 +192,11 @@ fn pack_rest(record: &Record, names: &mut Interner, packed: &mut Vec<u8>) {
     push_steps(packed, record.recency_s(), record.seen.iter().map(|seen| seen.timestamp_s));
 }
 
+/// Returns an observer's row id as it is packed; 0 is none.
+pub(super) fn code_of(observer: i64) -> u64 {
+    packed::zigzag(observer).wrapping_add(1)
+}
+
 fn push_steps(packed: &mut Vec<u8>, mut last: i64, values: impl Iterator<Item = i64>) {
     for value in values {
         packed::push_signed(packed, value.wrapping_sub(last));
@@ -250,11 +215,29 @@ pub(super) struct Rest<'b> {
 impl<'b> Rest<'b> {
     /// Returns the row id of every observation's observer, then goes on to the relays.
     pub(super) fn observers(&mut self) -> impl Iterator<Item = Option<i64>> + use<'_, 'b> {
+        let observer = |code: u64| code.checked_sub(1).map(Unpacker::signed);
+        self.observer_codes().map(observer)
+    }
+
+    /// As [`Self::observers`], as they are packed: see [`code_of`].
+    pub(super) fn observer_codes(&mut self) -> impl Iterator<Item = u64> + use<'_, 'b> {
         let count = self.unpacker.next_count();
-        (0..count).map(|_| match self.unpacker.next() {
-            0 => None,
-            code => Some(Unpacker::signed(code - 1)),
-        })
+        (0..count).map(|_| self.unpacker.next())
+    }
+
+    /// Goes on to the relays.
+    pub(super) fn skip_observers(&mut self) {
+        self.skip_list();
+    }
+
+    /// Goes on to the steps.
+    pub(super) fn skip_relays(&mut self) {
+        self.skip_list();
+    }
+
+    fn skip_list(&mut self) {
+        let count = self.unpacker.next_count();
+        self.unpacker.skip(count);
     }
 
     /// After the observers: the names of the relays.
@@ -337,14 +320,7 @@ impl Segment {
 
     /// The rows of a kind that a search may find.
     pub(super) fn of_kind(&self, wanted: WantedKind) -> Bits {
-        match (wanted.payload_type, wanted.route_type) {
-            (None, None) => Bits::of(&self.kinds, |kind| kind.payload_type != TYPE_HIDDEN),
-            (Some(payload), None) => Bits::of(&self.kinds, |kind| kind.payload_type == payload),
-            (None, Some(route)) => Bits::of(&self.kinds, |kind| kind.route_type == route),
-            (Some(payload_type), Some(route_type)) => {
-                Bits::of(&self.kinds, |kind| kind == Kind { payload_type, route_type })
-            }
-        }
+        wanted.among(&self.kinds)
     }
 
     /// Between which times all rows were first seen; `None` where one is no time.
@@ -393,7 +369,7 @@ impl Segment {
 
     fn release(&mut self, row: &Row, names: &mut Interner) {
         let mut rest = self.rest(row);
-        rest.observers().for_each(drop);
+        rest.skip_observers();
         rest.relays().for_each(|relay| names.release(relay));
         self.observations -= self.observations_of(row);
         self.odd_rows -= usize::from(row.is_odd());

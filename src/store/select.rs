@@ -5,9 +5,10 @@
 //! rows themselves and their packed bytes.
 
 use super::bits::Bits;
+use super::kind::WantedKind;
 use super::moment::Moment;
 use super::names::{NONE, Names};
-use super::segment::{ROWS_MAX, Rest, Row, Segment, WantedKind, hash_of};
+use super::segment::{ROWS_MAX, Rest, Row, Segment, code_of, hash_of};
 use super::{Floor, Snapshot, find};
 use crate::clock::parse_utc_ms;
 
@@ -83,6 +84,9 @@ pub enum Covers {
 /// With more odd rows than this the window answers nothing.
 const ODD_MAX: usize = 200;
 
+/// Codes of observers below this are looked up, others searched.
+const OBSERVERS_SMALL: usize = 4_096;
+
 /// [`Wanted`] with the numbers of its names.
 struct Search<'w> {
     wanted: &'w Wanted,
@@ -95,6 +99,7 @@ struct Search<'w> {
     until: Option<Moment<'w>>,
     senders: Option<Vec<u32>>,
     channel: Option<[Vec<u32>; 3]>,
+    heard_by: Vec<Observers>,
     nodes: Option<Vec<u32>>,
 }
 
@@ -127,6 +132,7 @@ impl<'w> Search<'w> {
             until: wanted.until.as_deref().map(Moment::of),
             senders: wanted.senders.as_deref().map(numbers),
             channel: wanted.channel.as_ref().map(channel),
+            heard_by: wanted.heard_by.iter().map(|ids| Observers::new(ids)).collect(),
             nodes: wanted.nodes.as_deref().map(numbers),
         }
     }
@@ -195,15 +201,39 @@ impl<'w> Search<'w> {
         }
         is_sent
             || self.nodes.as_ref().is_some_and(|nodes| {
-                rest.observers().for_each(drop);
+                rest.skip_observers();
                 rest.relays().any(|key| is_among(nodes, key))
             })
     }
 
     fn is_heard(&self, rest: Rest<'_>) -> bool {
-        self.wanted.heard_by.iter().all(|set| {
-            rest.clone().observers().flatten().any(|observer| set.binary_search(&observer).is_ok())
-        })
+        self.heard_by.iter().all(|set| rest.clone().observer_codes().any(|code| set.has(code)))
+    }
+}
+
+/// Some observers, as they are packed.
+struct Observers {
+    /// Of the small ones, which are in it.
+    small: Vec<bool>,
+    /// The others, sorted.
+    large: Vec<u64>,
+}
+
+impl Observers {
+    fn new(ids: &[i64]) -> Self {
+        let mut large: Vec<u64> = ids.iter().map(|id| code_of(*id)).collect();
+        large.sort_unstable();
+        let mut small = vec![false; OBSERVERS_SMALL];
+        let few = large.partition_point(|code| *code < OBSERVERS_SMALL as u64);
+        large.drain(..few).for_each(|code| small[code as usize] = true);
+        // The code of none.
+        small[0] = false;
+        Self { small, large }
+    }
+
+    fn has(&self, code: u64) -> bool {
+        let small = usize::try_from(code).ok().and_then(|code| self.small.get(code));
+        small.copied().unwrap_or_else(|| self.large.binary_search(&code).is_ok())
     }
 }
 
@@ -353,7 +383,7 @@ impl Snapshot {
         if row.is_odd() || row.has_duplicates() || observers.is_empty() {
             return None;
         }
-        rest.relays().for_each(drop);
+        rest.skip_relays();
         let ids = rest.steps(row.id, observers.len());
         let times = rest.steps(row.recency_s, observers.len());
         let seen = ids.into_iter().zip(observers).zip(times);
