@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::anomaly::{Anomaly, AnomalyWatch, Levels, Tick};
 use super::baseline::{self, Baselines, Direction, Reading, TICK};
-use super::ingestor::{FRESH_MS, Freshness, Look};
-use super::io::{Component, IoSample, Moment};
+use super::ingestor::{Freshness, Look};
+use super::io::{Component, FRESH_MS, IoSample, Moment};
 use super::ledger::{Source, Sums};
 use super::sqlite::{SqliteHistory, SqlitePerf, SqliteSample};
 use super::stats_file::StatsFile;
