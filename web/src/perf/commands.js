@@ -31,7 +31,7 @@ export async function command(migration, command) {
 export const resetRequests = () => keyed((key) => post('/api/perf/reset', { key }), () => 'Requests are counted anew.');
 
 /** @param {Schemas['DryRun']} prediction */
-export function predictionText({ rowsLeft, rowsSampled, rowsChanged, holdSec, durationSec, walBytes, diskBytes, indexHoldSec, isAmplified }) {
+function predictionText({ rowsLeft, rowsSampled, rowsChanged, holdSec, durationSec, walBytes, diskBytes, indexHoldSec, isAmplified }) {
   const share = rowsSampled > 0 ? ` (${count(rowsChanged)} of ${count(rowsSampled)} tried rows would change)` : '';
   const index = typeof indexHoldSec === 'number' ? ` One step holds the writer ${fixed(indexHoldSec, 1)} s: building the index.` : '';
   const spread = isAmplified ? ' Rows lie far apart: larger batches pay.' : '';

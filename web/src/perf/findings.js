@@ -35,7 +35,7 @@ const SUBJECTS = {
 };
 
 /** @param {string} series */
-export function subjectOf(series) {
+function subjectOf(series) {
   const known = SUBJECTS[series];
   if (known) return known;
   const write = /^write\.(.+)\.(rows|wal|transactions|errors)$/.exec(series);
@@ -46,7 +46,7 @@ export function subjectOf(series) {
 }
 
 /** A figure in its unit. @param {number} value @param {string} unit */
-export function figureOf(value, unit) {
+function figureOf(value, unit) {
   switch (unit) {
     case 'B/s': return byteRate(value);
     case 'B': return bytes(value);
@@ -73,7 +73,7 @@ export function anomalyFinding(anomaly, nowMs) {
 }
 
 /** @param {number | null | undefined} ms @param {number} nowMs */
-export function sinceText(ms, nowMs) {
+function sinceText(ms, nowMs) {
   return ms ? `since ${clockTime(ms)} (${duration((nowMs - ms) / 1000)})` : '';
 }
 
