@@ -37,24 +37,6 @@ pub struct PageCounts {
     pub spills: u64,
 }
 
-impl PageCounts {
-    /// Returns what was added since `earlier`.
-    pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            hits: self.hits.saturating_sub(earlier.hits),
-            misses: self.misses.saturating_sub(earlier.misses),
-            writes: self.writes.saturating_sub(earlier.writes),
-            spills: self.spills.saturating_sub(earlier.spills),
-        }
-    }
-
-    /// Returns the share of look-ups that were hits, from 0 to 1; `None` if nothing was looked up.
-    pub fn hit_rate(&self) -> Option<f64> {
-        let looked_up = self.hits + self.misses;
-        (looked_up > 0).then(|| self.hits as f64 / looked_up as f64)
-    }
-}
-
 impl PageGauge {
     /// Returns a copy; `None` if SQLite has refused to tell.
     pub fn counts(&self) -> Option<PageCounts> {

@@ -237,7 +237,7 @@ fn refusal(error: AskError<UnknownMetric>) -> ApiError {
 
 async fn peek(state: &AppState, subject: Subject) -> Result<JsonBody, ApiError> {
     let answer = lines(state)?.cache.peek::<_, std::convert::Infallible>(Peek(subject)).await;
-    Ok(JsonBody(answer.map_err(ApiError::from_ask)?.body.into_bytes()))
+    Ok(JsonBody(answer.map_err(ApiError::from_ask)?.into_bytes()))
 }
 
 fn lines(state: &AppState) -> Result<&PerfLines, ApiError> {
