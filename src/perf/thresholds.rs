@@ -98,10 +98,7 @@ impl RateHistory {
             return BTreeMap::new();
         };
         let first = self.samples.iter().find(|(ms, _)| *ms >= at_ms - WINDOW_MS);
-        let base = first.filter(|(ms, _)| {
-            let span_ms = last.0 - ms;
-            span_ms > 0 && span_ms >= HISTORY_MIN_MS
-        });
+        let base = first.filter(|(ms, _)| last.0 - ms >= HISTORY_MIN_MS);
         let names = counters.keys();
         names.map(|name| (name.clone(), rate(name, base, last, (at_ms, counters)))).collect()
     }

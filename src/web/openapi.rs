@@ -48,6 +48,7 @@ pub struct ErrorBody {
         perf::overview,
         perf::sqlite,
         perf::anomalies,
+        perf::accept,
         perf::reset,
         metrics::metrics,
         backup::backup,

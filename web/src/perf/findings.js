@@ -8,7 +8,8 @@ import {
 /**
  * @typedef {import('../shared/api.js').Schemas} Schemas
  * @typedef {Schemas['Anomaly']} Anomaly
- * @typedef {{ key: string, tone: 'bad' | 'warn', what: string, details: string }} Finding
+ * `acceptable`: the series that may be taken as normal.
+ * @typedef {{ key: string, tone: 'bad' | 'warn', what: string, details: string, acceptable?: string }} Finding
  * @typedef {{
  *   anomalies: Schemas['AnomaliesBody'] | null,
  *   migrations: Schemas['MigrationView'][] | null,
@@ -69,6 +70,7 @@ export function anomalyFinding(anomaly, nowMs) {
     tone: rule === 'threshold' ? 'bad' : 'warn',
     what: `${subjectOf(series)}: ${figureOf(value, unit)}, ${against}${from}`,
     details: sinceText(sinceMs, nowMs),
+    ...(rule === 'baseline' ? { acceptable: series } : {}),
   };
 }
 
