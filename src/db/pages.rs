@@ -140,15 +140,6 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_rate_of_nothing_is_unknown_and_not_zero() {
-        assert_eq!(PageCounts::default().hit_rate(), None);
-        let counts = PageCounts { hits: 9, misses: 1, ..PageCounts::default() };
-        assert_eq!(counts.hit_rate(), Some(0.9));
-        let later = PageCounts { hits: 9, misses: 3, ..PageCounts::default() };
-        assert_eq!(later.since(&counts).hit_rate(), Some(0.0));
-    }
-
-    #[test]
     fn a_negative_cache_size_is_kib_and_a_positive_one_pages() {
         // 000-23
         assert_eq!(cache_bytes(-2000, 4096), 2_048_000);
