@@ -199,14 +199,11 @@ fn every_key_that_the_documents_name_is_in_the_example() {
         for words in quoted(&text) {
             let path = words.split([':', ' ']).next().unwrap();
             let Some((section, key)) = path.split_once('.') else { continue };
-            // In `/api/perf` a part has the name of a section.
-            let Some(keys) = example[section].as_object().filter(|_| key != "inMemory") else {
-                continue;
-            };
+            let Some(keys) = example[section].as_object() else { continue };
             let key = key.split('.').next().unwrap();
             assert!(keys.contains_key(key) || key.starts_with('{'), "{name} names {words}");
             seen += 1;
         }
     }
-    assert!(seen > 10, "{seen}");
+    assert!(seen > 5, "{seen}");
 }
