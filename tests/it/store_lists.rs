@@ -36,6 +36,12 @@ fn config() -> Config {
     config
 }
 
+/// No deadline passes while the clock stands, and nobody is turned away by a slow machine.
+pub fn patient_readers() -> ReaderOptions {
+    let wait_max = std::time::Duration::from_secs(600);
+    ReaderOptions { threads: 2, wait_max, clock: Clock::manual(NOW_MS), ..Default::default() }
+}
+
 pub fn state(readers: &Readers) -> State {
     let state = Api::closed(config(), Clock::manual(NOW_MS));
     let readers = readers.clone();
@@ -183,8 +189,7 @@ fn total(body: &Bytes) -> u64 {
 }
 
 async fn compare(path: &Path, pair_step: usize) {
-    let options = ReaderOptions { threads: 1, ..Default::default() };
-    let readers = Readers::open(path, options).unwrap();
+    let readers = Readers::open(path, patient_readers()).unwrap();
     let rows = all_records(path, &readers).await;
     let floor_s = middle_s(&rows);
     let [sqlite, full, mixed, empty] = [(); 4].map(|()| state(&readers));
@@ -220,7 +225,7 @@ async fn lists_of_the_fixture_are_the_same_from_memory_and_from_disk() {
 }
 
 /// Rows that no writer of ours makes, and receptions that were stored twice.
-const ABSURD: &str = r##"
+pub const ABSURD: &str = r##"
   PRAGMA foreign_keys = OFF;
   INSERT INTO transmissions (id, raw_hex, hash, first_seen, route_type, payload_type, decoded_json,
     from_pubkey, channel_hash, last_seen) VALUES
@@ -311,7 +316,7 @@ async fn lists_of_a_simulated_mesh_are_the_same_from_memory_and_from_disk() {
 #[actix_web::test]
 async fn a_part_in_memory_answers_for_itself_and_for_nothing_beyond() {
     let Some(api) = Api::over_fixture() else { return };
-    let readers = Readers::open(&database(&api), ReaderOptions::default()).unwrap();
+    let readers = Readers::open(&database(&api), patient_readers()).unwrap();
     let mut rows = all_records(&database(&api), &readers).await;
     let floor_s = middle_s(&rows);
     // What the window says of types is told from what the database says.
@@ -336,7 +341,7 @@ async fn a_part_in_memory_answers_for_itself_and_for_nothing_beyond() {
 #[actix_web::test]
 async fn what_the_window_cannot_hold_or_the_database_has_no_more_comes_from_the_database() {
     let Some(api) = Api::over_fixture() else { return };
-    let readers = Readers::open(&database(&api), ReaderOptions::default()).unwrap();
+    let readers = Readers::open(&database(&api), patient_readers()).unwrap();
     let (sqlite, full) = (state(&readers), state(&readers));
     let rows = all_records(&database(&api), &readers).await;
     show(&full, window(&rows, Floor::Everything));

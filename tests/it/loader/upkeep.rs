@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use corescope::config::{Config, RetentionConfig};
+use corescope::db::Readers;
 use corescope::db::retention::{Task, TaskParts};
-use corescope::db::{ReaderOptions, Readers};
 use corescope::store::{Floor, Window};
 
 use super::{Loading, PATIENCE, count, path_of, rules, wait_until};
-use crate::store_lists::{ask_all, state};
+use crate::store_lists::{ask_all, patient_readers, state};
 use crate::support::api::{Api, NOW_MS};
 
 const QUERIES: [&str; 9] = [
@@ -53,7 +53,7 @@ async fn compare(api: &Api) {
     let held = window.latest();
     let rows = (count(api, "transmissions"), count(api, "observations"));
     assert_eq!((held.transmissions() as i64, held.observations() as i64), rows);
-    let readers = Readers::open(&path_of(api), ReaderOptions::default()).unwrap();
+    let readers = Readers::open(&path_of(api), patient_readers()).unwrap();
     let sqlite = state(&readers);
     for query in QUERIES {
         let mut turns = 0..TURNS_MAX;

@@ -81,7 +81,10 @@ impl Opened {
         let state = Api::closed(config, clock.clone());
         let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
         let threads = reader_threads;
-        let options = ReaderOptions { clock: clock.clone(), threads, ..Default::default() };
+        let clock_of_readers = clock.clone();
+        let wait_max = std::time::Duration::from_secs(600);
+        let options =
+            ReaderOptions { clock: clock_of_readers, threads, wait_max, ..Default::default() };
         let readers = Readers::open(&path, options).unwrap();
         Some(Self { state, clock, folder, database, readers })
     }
