@@ -214,7 +214,7 @@ mod tests {
             let clock = clock.clone();
             let step = move |tries: &mut u32, reader: &Reader| {
                 *tries += 1;
-                let is_slow = *tries % (slow + 1) != 0;
+                let is_slow = !tries.is_multiple_of(slow + 1);
                 clock.advance_ms(if is_slow { TOO_LONG_MS } else { 0 });
                 reader.check_deadline("try")?;
                 Ok(*tries < 2 * (slow + 1))

@@ -11,7 +11,7 @@ use corescope::clock::Clock;
 use corescope::config::{Area, Config, Shape};
 use corescope::db::bulk::{BulkWriter, Era};
 use corescope::db::packets::records;
-use corescope::db::{OpenOptions, ReaderOptions, Readers};
+use corescope::db::{OpenOptions, Readers};
 use corescope::sim::history::{self, HistoryPlan};
 use corescope::sim::network::Network;
 use corescope::store::{Covers, Floor, Record, Snapshot, Store};
@@ -19,6 +19,7 @@ use corescope::web::{self, AppState, Ready, State};
 use rusqlite::Connection;
 
 use crate::support::api::{Api, NOW_MS};
+use crate::support::patient;
 
 /// Lets lists be answered from a snapshot, as the Loader would after a look at the database that
 /// found another program's rows.
@@ -34,12 +35,6 @@ fn config() -> Config {
     let shape = Shape::Bounds { lat_min: 36.9, lat_max: 48.14, lon_min: -122.2, lon_max: 11.5 };
     config.areas.insert("here".to_owned(), Area { label: "Here".to_owned(), shape });
     config
-}
-
-/// No deadline passes while the clock stands, and nobody is turned away by a slow machine.
-pub fn patient_readers() -> ReaderOptions {
-    let wait_max = std::time::Duration::from_secs(600);
-    ReaderOptions { threads: 2, wait_max, clock: Clock::manual(NOW_MS), ..Default::default() }
 }
 
 pub fn state(readers: &Readers) -> State {
@@ -189,7 +184,7 @@ fn total(body: &Bytes) -> u64 {
 }
 
 async fn compare(path: &Path, pair_step: usize) {
-    let readers = Readers::open(path, patient_readers()).unwrap();
+    let readers = Readers::open(path, patient(Clock::system(), 1)).unwrap();
     let rows = all_records(path, &readers).await;
     let floor_s = middle_s(&rows);
     let [sqlite, full, mixed, empty] = [(); 4].map(|()| state(&readers));
@@ -316,7 +311,7 @@ async fn lists_of_a_simulated_mesh_are_the_same_from_memory_and_from_disk() {
 #[actix_web::test]
 async fn a_part_in_memory_answers_for_itself_and_for_nothing_beyond() {
     let Some(api) = Api::over_fixture() else { return };
-    let readers = Readers::open(&database(&api), patient_readers()).unwrap();
+    let readers = Readers::open(&database(&api), patient(Clock::system(), 4)).unwrap();
     let mut rows = all_records(&database(&api), &readers).await;
     let floor_s = middle_s(&rows);
     // What the window says of types is told from what the database says.
@@ -341,7 +336,7 @@ async fn a_part_in_memory_answers_for_itself_and_for_nothing_beyond() {
 #[actix_web::test]
 async fn what_the_window_cannot_hold_or_the_database_has_no_more_comes_from_the_database() {
     let Some(api) = Api::over_fixture() else { return };
-    let readers = Readers::open(&database(&api), patient_readers()).unwrap();
+    let readers = Readers::open(&database(&api), patient(Clock::system(), 4)).unwrap();
     let (sqlite, full) = (state(&readers), state(&readers));
     let rows = all_records(&database(&api), &readers).await;
     show(&full, window(&rows, Floor::Everything));

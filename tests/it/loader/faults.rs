@@ -16,8 +16,9 @@ use tokio::sync::Semaphore;
 use super::{
     Loading, PATIENCE, SPREAD, count, hours, pass_time, path_of, rules, spread, wait_until,
 };
-use crate::store_lists::{ABSURD, ask_all, patient_readers, state};
+use crate::store_lists::{ABSURD, ask_all, state};
 use crate::support::api::{Api, NOW_MS};
+use crate::support::patient;
 use crate::support::process::{Process, wait_for};
 
 /// Lets needs through one by one.
@@ -214,9 +215,7 @@ fn a_process_whose_load_is_in_an_impossible_state_says_so_and_ends() {
     process.start();
     assert_eq!(process.wait(), Some(1), "{}", process.log());
     let said = ["issue 1811", "the process ends", "loader died; the process ends so that it can"];
-    let is_said = || said.iter().all(|text| process.log().contains(text));
-    // The last lines may still be in the pipe.
-    wait_for(|| is_said().then_some(())).unwrap_or_else(|| panic!("{}", process.log()));
+    assert!(said.iter().all(|text| process.log().contains(text)), "{}", process.log());
     assert!(!process.log().contains("loading the history before it"), "003-09");
     let wal = std::fs::metadata(format!("{}-wal", process.database().display()));
     assert_eq!(wal.map_or(0, |file| file.len()), 0, "the last checkpoint was made");
@@ -256,7 +255,7 @@ async fn absurd_rows_are_loaded_and_answers_are_those_of_the_database() {
     let shown = api.state.window.latest();
     assert_eq!(shown.floor(), Floor::Everything);
     assert_eq!(shown.transmissions() as i64, count(&api, "transmissions"));
-    let readers = Readers::open(&path_of(&api), patient_readers()).unwrap();
+    let readers = Readers::open(&path_of(&api), patient(Clock::system(), 2)).unwrap();
     let sqlite = state(&readers);
     for view in ["", "&groupByHash=true", "&expand=observations", "&order=asc"] {
         let query = format!("limit=10000{view}");
@@ -325,11 +324,11 @@ fn a_process_that_is_told_to_stop_while_it_loads_ends_in_order() {
     });
     let store = store.unwrap_or_else(|| panic!("it did not load\n{}", process.log()));
     assert_eq!((&store["loadCoverageRatio"], &store["totalLoaded"]), (&json!(1), &json!(20_499)));
+    assert_eq!(process.stop(), Some(0));
     let log = process.log();
     let phases = ["the hot window is in memory", "loading the history before it", "load complete"];
     let at = phases.map(|text| log.rfind(text));
     assert!(at[0].is_some() && at.is_sorted(), "003-09: {log}");
-    assert_eq!(process.stop(), Some(0));
 }
 
 /// 003-04, 003-09: no line of the log promises a load that will not happen.
