@@ -422,3 +422,7 @@ impl Running {
         closed
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;

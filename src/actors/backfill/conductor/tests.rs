@@ -99,6 +99,7 @@ fn more(cursor: i64, scanned: u64, hold_ms: u64) -> BatchReply {
         cursor: Some(cursor),
         rows_changed_total: cursor.unsigned_abs(),
         rows_failed: 0,
+        rows_verified: (0, 0),
         next: Phase::Walk,
         hold: Duration::from_millis(hold_ms),
         wal_pages: 1,
