@@ -274,6 +274,24 @@ fn what_ingest_waits_is_told_as_before_and_during() {
 }
 
 #[test]
+fn what_is_left_to_verify_is_what_the_books_say_and_not_what_this_process_has_done() {
+    // §10.21: after a restart in the middle the first answer says how far it was.
+    let mut stage = Stage::of(State::Interrupted);
+    stage.batch();
+    let far =
+        |rows| BatchReply { next: Phase::Verify, rows_verified: (rows, 9_000), ..more(1, 0, 1) };
+    stage.answer(far(6_000));
+    assert_eq!(stage.live().rows_verified, 6_000);
+    for rows in 1..=30 {
+        stage.batch();
+        stage.pass(Duration::from_secs(1));
+        stage.answer(BatchReply { rows_scanned: 100, ..far(6_000 + 100 * rows) });
+    }
+    assert_eq!(stage.live().rows_verified, 9_000);
+    assert_eq!(stage.live().eta, Eta::Estimate { low_s: 0.0, high_s: 0.0 });
+}
+
+#[test]
 fn a_batch_of_which_nobody_knows_what_became_does_not_leave_a_pause_half_way() {
     let mut stage = Stage::of(State::Pending);
     stage.batch();
