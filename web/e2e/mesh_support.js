@@ -82,9 +82,3 @@ export const rowOf = (page, text) => page.locator('table.list tbody tr', { has: 
 
 /** @param {Page} page @param {string} label */
 export const figure = (page, label) => page.locator('.figure', { has: page.locator('dt', { hasText: new RegExp(`^${label}$`) }) }).locator('dd');
-
-/** The tab is hidden, or seen again. @param {Page} page @param {boolean} isHidden */
-export const hide = (page, isHidden) => page.evaluate((hidden) => {
-  Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
-  document.dispatchEvent(new Event('visibilitychange'));
-}, isHidden);

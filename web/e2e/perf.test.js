@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { count } from '../src/shared/format.js';
-import { expectNoOverflow, expectNoViolations, launch, openPage, skip, startServer, until } from './support.js';
+import { eventually, expectNoOverflow, expectNoViolations, expectSilenceWhenHidden, hide, launch, openPage, skip, startServer, until } from './support.js';
 
 /** @typedef {import('playwright-core').Page} Page */
 
@@ -25,19 +25,13 @@ const filled = (page) => page.waitForFunction(() => performance.getEntriesByName
 /** @param {Page} page @param {string} section @param {string} label */
 const figure = (page, section, label) => page.locator(`section[aria-labelledby=${section}] .figure`, { has: page.locator('dt', { hasText: new RegExp(`^${label}$`) }) }).locator('dd');
 
-/** As the browser does when another tab is in front. @param {Page} page @param {boolean} isHidden */
-const hide = (page, isHidden) => page.evaluate((hidden) => {
-  Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
-  document.dispatchEvent(new Event('visibilitychange'));
-}, isHidden);
-
 test('figures are those of the API', { skip }, async () => {
   // A process that is younger than its first sample has no figures of ingest, and says so.
   await until('the first sample', async () => (await (await fetch(`${server.url}/api/perf/write-sources`)).json()).ingestorStatus.state === 'fresh');
   /** @type {Record<string, any>} */
   const told = {};
   let asked = 0;
-  const { page, faults, close } = await openPage(browser, perf(), {
+  const { page, faults, watch, close } = await openPage(browser, perf(), {
     prepare: async (fresh) => fresh.on('response', async (answer) => {
       const path = new URL(answer.url()).pathname;
       if (path === '/api/perf') asked += 1;
@@ -55,7 +49,7 @@ test('figures are those of the API', { skip }, async () => {
     await hide(page, false);
     await until('a refresh', async () => await refreshes() > before);
     await hide(page, true);
-    await page.waitForTimeout(1000);
+    await watch.quiet();
     isShown = await refreshes() === asked && Object.keys(told).length >= 8;
   }
   assert.ok(isShown, 'all that was asked is shown');
@@ -132,25 +126,21 @@ test('everything can be reached and done by keyboard, and the theme can be chose
   const rate = page.locator('section[aria-labelledby=writes] th button', { hasText: 'Total' }).first();
   await rate.focus();
   await page.keyboard.press('Enter');
-  assert.equal(await rate.locator('..').getAttribute('aria-sort'), 'ascending');
+  await eventually(async () => assert.equal(await rate.locator('..').getAttribute('aria-sort'), 'ascending'));
   const theme = page.getByRole('button', { name: /Theme/ });
   await theme.press('Enter');
   await theme.press('Enter');
-  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+  const chosen = () => page.evaluate(() => document.documentElement.dataset.theme);
+  await eventually(async () => assert.equal(await chosen(), 'dark'));
   await page.reload();
-  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark', 'chosen for good');
+  await eventually(async () => assert.equal(await chosen(), 'dark', 'chosen for good'));
   await close();
 });
 
 test('a hidden tab asks nothing at all', { skip }, async () => {
-  const { page, close } = await openPage(browser, perf(), { prepare: (fresh) => fresh.clock.install() });
+  const { page, watch, close } = await openPage(browser, perf(), { prepare: (fresh) => fresh.clock.install() });
   await page.locator('.freshness[data-kind=fresh]').waitFor();
-  let asked = 0;
-  page.on('request', () => { asked += 1; });
-  await hide(page, true);
-  asked = 0;
-  await page.clock.runFor('10:00');
-  assert.equal(asked, 0);
+  await expectSilenceWhenHidden(page, watch);
   const [request] = await Promise.all([page.waitForRequest('**/api/perf'), hide(page, false)]);
   assert.ok(request, 'and at once when it is seen again');
   await close();
@@ -170,12 +160,12 @@ test('the death of the server is shown within one interval, and recovered from w
   await filled(page);
   await page.evaluate(() => { /** @type {any} */ (globalThis).isSame = true; });
   await server.kill();
-  await page.locator('.freshness[data-kind=failed]').waitFor({ timeout: 20_000 });
+  await page.locator('.freshness[data-kind=failed]').waitFor();
   assert.match(await page.locator('.freshness').innerText(), /No answer since .* What is shown is/);
   await page.locator('#warmup-banner', { hasText: 'does not answer' }).waitFor();
   await server.start();
-  await page.locator('.freshness[data-kind=fresh]').waitFor({ timeout: 20_000 });
-  await page.locator('#warmup-banner.warmup-banner--hidden').waitFor({ state: 'attached', timeout: 20_000 });
+  await page.locator('.freshness[data-kind=fresh]').waitFor();
+  await page.locator('#warmup-banner.warmup-banner--hidden').waitFor({ state: 'attached' });
   assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).isSame), true);
   assert.deepEqual(faults, []);
   await close();

@@ -18,7 +18,9 @@ const FLAGS = [
 export const KEY = 'a-key-of-the-tests-only';
 /** On a machine whose processors are all in use a debug build needs long to make its history. */
 const START_MS = 120_000;
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
+/** So long after an answer the next question of the same refresh was asked, if there is one. */
+const QUIET_MS = 1000;
 const AXE = here('../node_modules/axe-core/axe.min.js');
 
 /** The program under test: of CORESCOPE_BIN, else the last debug build. */
@@ -35,6 +37,7 @@ function missing() {
   return `${gone} is missing`;
 }
 
+/** @typedef {import('playwright-core').Page} Page */
 /** @typedef {{ url: string, folder: string, kill: () => Promise<void>, start: () => Promise<void>, end: () => Promise<void> }} Server */
 
 /**
@@ -107,6 +110,66 @@ export async function until(what, isTrue, limitMs = WAIT_MS) {
   }
 }
 
+/**
+ * An assertion about what changes by itself: made again until it holds, with a deadline.
+ * @param {() => unknown} check throws as long as it does not hold
+ */
+export async function eventually(check) {
+  const deadline = Date.now() + WAIT_MS;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (Date.now() >= deadline) throw error;
+    }
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+}
+
+/** As the browser does when another tab is in front. @param {Page} page @param {boolean} isHidden */
+export const hide = (page, isHidden) => page.evaluate((hidden) => {
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+  document.dispatchEvent(new Event('visibilitychange'));
+}, isHidden);
+
+/** @typedef {{ asked: number, quiet: () => Promise<void> }} Watch */
+
+/**
+ * Counts what a page asks. `quiet` waits until all that is under way has ended and nothing follows.
+ * @param {Page} page @returns {Watch}
+ */
+function watchRequests(page) {
+  const open = new Set();
+  let changedMs = Date.now();
+  const watch = { asked: 0, quiet: () => until('the page to be quiet', () => open.size === 0 && Date.now() - changedMs > QUIET_MS) };
+  page.on('request', (request) => {
+    watch.asked += 1;
+    open.add(request);
+    changedMs = Date.now();
+  });
+  const end = (/** @type {import('playwright-core').Request} */ request) => {
+    open.delete(request);
+    changedMs = Date.now();
+  };
+  page.on('requestfinished', end);
+  page.on('requestfailed', end);
+  return watch;
+}
+
+/**
+ * Hides a page whose clock is the test's, and expects that it asks nothing in ten minutes. A refresh
+ * that had begun before goes on to its end: that is no question of a hidden tab.
+ * @param {Page} page @param {Watch} watch
+ */
+export async function expectSilenceWhenHidden(page, watch) {
+  await hide(page, true);
+  await watch.quiet();
+  watch.asked = 0;
+  await page.clock.runFor('10:00');
+  assert.equal(watch.asked, 0, `${page.url()} asked while it was hidden`);
+}
+
 export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 
 /**
@@ -118,6 +181,9 @@ export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: FL
 export async function openPage(browser, url, { width = 1280, height = 900, dark = false, prepare } = {}) {
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
   const page = await context.newPage();
+  // A machine whose processors are all in use is slow, and no fault of the page.
+  page.setDefaultTimeout(WAIT_MS);
+  const watch = watchRequests(page);
   /** @type {string[]} */
   const faults = [];
   page.on('pageerror', (error) => faults.push(`thrown: ${error.message}`));
@@ -133,7 +199,7 @@ export async function openPage(browser, url, { width = 1280, height = 900, dark 
   if (process.env.WEB_FILES === 'here') await page.route('**/assets/*/{src,styles,vendor}/**', ownFile);
   await prepare?.(page);
   await page.goto(url);
-  return { page, faults, close: () => context.close() };
+  return { page, faults, watch, close: () => context.close() };
 }
 
 /** The file as it is in the working tree, not as it was built in: for whoever works on the pages (`WEB_FILES=here`).

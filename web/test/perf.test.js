@@ -76,7 +76,7 @@ test('times of a short chart have seconds, those of an hour have none', () => {
 });
 
 test('a young process has short steps, an hour has sixty', () => {
-  assert.deepEqual([0, 60, 600, 3600, 1e9].map(stepOf), [2, 2, 10, 60, 60]);
+  assert.deepEqual([0, 60, 600, 3600, 1e9].map(stepOf), [2, 2, 13, 75, 75]);
 });
 
 test('tables sort by value, unknown last in both directions', () => {

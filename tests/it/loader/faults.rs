@@ -250,7 +250,7 @@ fn a_process_that_is_told_to_stop_while_it_loads_ends_in_order() {
     });
     let store = store.expect("it did not load");
     assert_eq!(store["loadCoverageRatio"], 1.0);
-    let log = process.log();
-    assert!(log.contains("the hot window is in memory"), "003-09: {log}");
+    wait_for(|| process.log().contains("the hot window is in memory").then_some(()))
+        .unwrap_or_else(|| panic!("003-09: {}", process.log()));
     assert_eq!(process.stop(), Some(0));
 }

@@ -4,14 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use corescope::clock::Clock;
 use corescope::config::{Config, RetentionConfig};
+use corescope::db::Readers;
 use corescope::db::retention::{Task, TaskParts};
-use corescope::db::{ReaderOptions, Readers};
 use corescope::store::{Floor, Window};
 
 use super::{Loading, PATIENCE, count, path_of, rules, wait_until};
 use crate::store_lists::{ask_all, state};
 use crate::support::api::{Api, NOW_MS};
+use crate::support::patient;
 
 const QUERIES: [&str; 9] = [
     "limit=10000",
@@ -53,7 +55,7 @@ async fn compare(api: &Api) {
     let held = window.latest();
     let rows = (count(api, "transmissions"), count(api, "observations"));
     assert_eq!((held.transmissions() as i64, held.observations() as i64), rows);
-    let readers = Readers::open(&path_of(api), ReaderOptions::default()).unwrap();
+    let readers = Readers::open(&path_of(api), patient(Clock::system(), 4)).unwrap();
     let sqlite = state(&readers);
     for query in QUERIES {
         let mut turns = 0..TURNS_MAX;

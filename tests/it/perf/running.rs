@@ -16,7 +16,7 @@ use corescope::actors::stats_file::{
 use corescope::actors::vitals::WriteSide;
 use corescope::clock::Clock;
 use corescope::db::probe::SqliteProbe;
-use corescope::db::{self, Database, OpenOptions, ReaderOptions, Readers};
+use corescope::db::{self, Database, OpenOptions, Readers};
 use corescope::ingest::source_status::{Now, SourceStatus};
 use corescope::perf::intake::IntakeGauge;
 use corescope::perf::io::LatestIo;
@@ -25,6 +25,7 @@ use corescope::perf::stats_file::{StatsFile as Content, Watcher, publish};
 use serde_json::{Value, json};
 
 use super::{FakeProc, NOW_MS, body, cache, stats_text};
+use crate::support::patient;
 
 const LINE: Duration = Duration::from_secs(20);
 
@@ -311,8 +312,7 @@ fn empty_database(clock: &Clock) -> (tempfile::TempDir, Database) {
 }
 
 fn parts(folder: &tempfile::TempDir, database: &Database, clock: &Clock) -> PerfParts {
-    let options = ReaderOptions { clock: clock.clone(), threads: 1, ..Default::default() };
-    let readers = Readers::open(database.writer.path(), options).unwrap();
+    let readers = Readers::open(database.writer.path(), patient(clock.clone(), 1)).unwrap();
     let write_side = WriteSide {
         gauge: Arc::new(IntakeGauge::new(1)),
         totals: Arc::default(),

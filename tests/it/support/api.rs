@@ -14,7 +14,7 @@ use corescope::clock::Clock;
 use corescope::config::{Config, Secret};
 use corescope::db::migrations::{BatchRequest, BatchState};
 use corescope::db::probe::SqliteProbe;
-use corescope::db::{self, Database, OpenOptions, ReaderOptions, Readers};
+use corescope::db::{self, Database, OpenOptions, Readers};
 use corescope::ingest::Rules;
 use corescope::ingest::source_status::SourceStatus;
 use corescope::perf::proc::Proc;
@@ -22,7 +22,7 @@ use corescope::web::{self, AppState, Ready, State};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::data_file;
+use super::{data_file, patient};
 
 /// 51 s after the latest observation of the fixture (2026-05-17T18:10:00Z).
 pub const NOW_MS: i64 = 1_779_041_400_000;
@@ -80,9 +80,7 @@ impl Opened {
         let clock = Clock::manual(NOW_MS);
         let state = Api::closed(config, clock.clone());
         let database = db::open(&path, &OpenOptions::new(clock.clone())).unwrap();
-        let threads = reader_threads;
-        let options = ReaderOptions { clock: clock.clone(), threads, ..Default::default() };
-        let readers = Readers::open(&path, options).unwrap();
+        let readers = Readers::open(&path, patient(clock.clone(), reader_threads)).unwrap();
         Some(Self { state, clock, folder, database, readers })
     }
 }

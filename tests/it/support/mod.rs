@@ -7,7 +7,10 @@ pub mod ordered_json;
 pub mod process;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use corescope::clock::Clock;
+use corescope::db::ReaderOptions;
 use serde::Serialize;
 
 /// Returns the path of a file of the test data (`CORESCOPE_TEST_DATA`, default `../shared/data`).
@@ -27,6 +30,12 @@ pub fn data_file(name: &str) -> Option<PathBuf> {
 pub fn skip(reason: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "may not be skipped in CI: {reason}");
     eprintln!("SKIPPED: {reason}");
+}
+
+/// Readers that answer however busy the machine is: their limits are no part of the test.
+pub fn patient(clock: Clock, threads: usize) -> ReaderOptions {
+    let long = Duration::from_secs(60);
+    ReaderOptions { clock, threads, wait_max: long, deadline: long, ..ReaderOptions::default() }
 }
 
 /// Returns the folder of Cargo.toml.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
@@ -20,6 +21,8 @@ pub struct Process {
     child: Option<Child>,
     address: Option<SocketAddr>,
     log: Arc<Mutex<String>>,
+    /// Reads what it logs, to its end.
+    log_reader: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -27,7 +30,14 @@ impl Process {
     pub fn prepare(config: &serde_json::Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
-        Self { folder, environment: Vec::new(), child: None, address: None, log: Arc::default() }
+        Self {
+            folder,
+            environment: Vec::new(),
+            child: None,
+            address: None,
+            log: Arc::default(),
+            log_reader: None,
+        }
     }
 
     /// Starts it and waits for nothing.
@@ -87,13 +97,14 @@ impl Process {
     fn collect_stderr(&mut self) {
         let stderr = self.child.as_mut().and_then(|child| child.stderr.take()).unwrap();
         let log = Arc::clone(&self.log);
-        std::thread::spawn(move || {
+        let read = move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
                 let mut log = log.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
             }
-        });
+        };
+        self.log_reader = Some(std::thread::spawn(read));
     }
 
     /// What it has logged so far.
@@ -115,6 +126,14 @@ impl Process {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
             child.wait().unwrap();
+            self.finish_log();
+        }
+    }
+
+    /// What it said last is in the log.
+    fn finish_log(&mut self) {
+        if let Some(reader) = self.log_reader.take() {
+            reader.join().unwrap();
         }
     }
 
@@ -137,6 +156,7 @@ impl Process {
             child.kill().unwrap();
             panic!("it did not end\n{}", self.log());
         }
+        self.finish_log();
         status.and_then(|status| status.code())
     }
 
@@ -149,6 +169,7 @@ impl Process {
             child.kill().unwrap();
             panic!("it did not stop\n{}", self.log());
         }
+        self.finish_log();
         status.and_then(|status| status.code())
     }
 

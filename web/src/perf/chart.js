@@ -17,8 +17,8 @@ import { onTheme } from '../shared/theme.js';
  */
 
 const HOUR_S = 3600;
-/** A chart is this many steps wide at most: a minute each once there is an hour. */
-const POINTS = 60;
+/** A chart is this many steps wide at most: 75 seconds each once there is an hour. */
+const POINTS = 48;
 const STEP_LEAST_S = 2;
 const EVERY_MS = 20_000;
 const HEIGHT = 150;
