@@ -426,3 +426,7 @@ impl Running {
         closed
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;

@@ -2942,6 +2942,7 @@ export interface components {
             stateSince?: string | null;
             /** @description `running` (which includes waiting), `done`, `failed` or `unknown`. */
             status: string;
+            verification?: components["schemas"]["Verification"] | null;
         };
         /** @description One migration: what the books say, and what is going on where it is not at its end. */
         MigrationView: components["schemas"]["MigrationStatus"] & {
@@ -4201,6 +4202,33 @@ export interface components {
             name: string;
         };
         Vec: (null | string)[];
+        /** @description Rows that were looked at once more: all of them once the migration has succeeded. */
+        Verification: {
+            /** @description When the last of them was looked at. */
+            at: string;
+            /**
+             * Format: int64
+             * @description The lowest key of the run.
+             */
+            firstKey: number;
+            /** @description SHA-256 over the keys and values of these rows, chained row by row: equal for equal rows. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description The last key that was looked at.
+             */
+            lastKey: number;
+            /**
+             * Format: int64
+             * @description Rows so far.
+             */
+            rowsChecked: number;
+            /**
+             * Format: int64
+             * @description Rows of them that would change once more.
+             */
+            rowsDiffering: number;
+        };
         /** @description 503 while analytics are not ready. */
         WarmingUpBody: {
             /** @description For people. */
