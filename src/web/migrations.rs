@@ -73,10 +73,13 @@ impl WarmupTask {
         }
     }
 
-    /// How far it is, for people.
+    /// How far it is, for people; only its state where its rows have not been looked at.
     pub(super) fn progress(&self) -> String {
         let Self { state, rows_processed, rows_total, .. } = self;
-        format!("{state}, {rows_processed} of {rows_total} rows")
+        match rows_total {
+            0 => (*state).to_owned(),
+            total => format!("{state}, {rows_processed} of {total} rows"),
+        }
     }
 
     /// Seconds that are left; `None` if that is unknown.

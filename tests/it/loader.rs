@@ -122,7 +122,7 @@ const SPREAD: &str = "
       WHERE id % 10 <> 0;
     UPDATE observations SET timestamp = timestamp - 5 * 86400 WHERE transmission_id % 10 <> 0;";
 
-/// 003-01, 003-04, 003-12, 003-13; rows with `last_seen` 0.
+/// 003-01, 003-12, 003-13, and 003-08: each phase begins once; rows with `last_seen` 0.
 #[actix_web::test]
 async fn the_load_is_told_in_order_and_every_row_is_in_at_its_end() {
     let Some(mut api) = Api::over_fixture() else { return };
@@ -161,7 +161,7 @@ async fn the_load_is_told_in_order_and_every_row_is_in_at_its_end() {
     loading.loader.stop(PATIENCE).await;
 }
 
-/// 003-02 and decision 26: answers do not wait for the load, and the header says how it stands.
+/// 003-02 (as decision 39 has it) and decision 26: answers do not wait for the load, and the header says how it stands.
 #[actix_web::test]
 async fn while_it_loads_answers_are_whole_and_the_state_says_so() {
     let Some(mut api) = Api::over_fixture() else { return };
