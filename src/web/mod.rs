@@ -49,6 +49,7 @@ use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Responder, Route
 use crate::config::Role;
 
 pub use error::ApiError;
+pub use node_activity::read_ahead;
 pub use state::{AppState, BUILD, Ready, State};
 
 use crate::perf::requests::RouteId;

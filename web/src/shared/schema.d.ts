@@ -41,7 +41,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ErrorBody"];
+                        "application/json": components["schemas"]["WarmingUpBody"];
                     };
                 };
             };
@@ -101,7 +101,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ErrorBody"];
+                        "application/json": components["schemas"]["WarmingUpBody"];
                     };
                 };
             };
@@ -4181,6 +4181,17 @@ export interface components {
              * @description Rows of them that would change once more.
              */
             rowsDiffering: number;
+        };
+        /** @description 503 while analytics are not ready. */
+        WarmingUpBody: {
+            /** @description For people. */
+            error: string;
+            /**
+             * Format: int32
+             * @description As in `Retry-After`, seconds.
+             */
+            retry_after_s: number;
+            task?: components["schemas"]["WarmupTask"] | null;
         };
         /** @description One piece of work that has to end before the process is as fast and complete as it can be. */
         WarmupTask: {
