@@ -110,6 +110,7 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/perf/io", perf::io),
         get("/api/perf/sqlite", perf::sqlite),
         get("/api/perf/anomalies", perf::anomalies),
+        post("/api/perf/anomalies/{series}/accept", perf::accept),
         post("/api/perf/reset", perf::reset),
         get("/api/perf/history", perf::history),
         get("/api/perf/write-sources", perf::write_sources),

@@ -60,6 +60,7 @@ pub struct WarmingUpBody {
         perf::overview,
         perf::sqlite,
         perf::anomalies,
+        perf::accept,
         perf::reset,
         metrics::metrics,
         backup::backup,
