@@ -57,9 +57,24 @@ pub struct MigrationStatus {
     /// Which, the first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dead_letters: Vec<DeadLetter>,
+    /// Where it stands among the keys; absent before it begins and where no rows are walked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeyProgress>,
     /// What a look at all rows has found after they were done; absent before the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,
+}
+
+/// Progress by keys: ids may have gaps, and rows of a table be passed over.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyProgress {
+    /// The lowest key when it began.
+    pub first: i64,
+    /// Up to here it is done; `null` before the first.
+    pub done: Option<i64>,
+    /// The highest key when it began, or when it went on after a restart.
+    pub last: i64,
 }
 
 /// Rows that were looked at once more: all of them once the migration has succeeded.
@@ -167,9 +182,9 @@ pub fn list_migrations(conn: &Connection, now_s: i64) -> Result<Vec<MigrationSta
     };
     let verified = if has_finer && of_runs.contains("verified_at_s") {
         "r.verify_rows, r.rows_differing, r.first_key, r.verify_key - 1, r.verify_hash, \
-         r.verified_at_s"
+         r.verified_at_s, r.next_key, r.upper_key"
     } else {
-        "NULL, NULL, NULL, NULL, NULL, NULL"
+        "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
     };
     let sql = format!(
         "SELECT name, status, started_at, ended_at, error, {progress}, {finer}, {verified} \
@@ -216,6 +231,7 @@ fn read(row: &Row<'_>, now_s: i64) -> rusqlite::Result<MigrationStatus> {
         last_update_at: text(7)?,
         rows_changed: row.get::<_, Option<i64>>(12)?.unwrap_or(0),
         rows_failed: row.get::<_, Option<i64>>(13)?.unwrap_or(0),
+        keys: read_keys(row)?,
         verification: read_verification(row)?,
         ..MigrationStatus::default()
     };
@@ -233,6 +249,14 @@ fn read(row: &Row<'_>, now_s: i64) -> rusqlite::Result<MigrationStatus> {
     }
     migration.tell_pace(now_s);
     Ok(migration)
+}
+
+fn read_keys(row: &Row<'_>) -> rusqlite::Result<Option<KeyProgress>> {
+    let (first, next, last): (Option<i64>, Option<i64>, Option<i64>) =
+        (row.get(16)?, row.get(20)?, row.get(21)?);
+    let (Some(first), Some(next), Some(last)) = (first, next, last) else { return Ok(None) };
+    let done = (next > first).then(|| next.saturating_sub(1));
+    Ok((first <= last).then_some(KeyProgress { first, done, last }))
 }
 
 fn read_verification(row: &Row<'_>) -> rusqlite::Result<Option<Verification>> {

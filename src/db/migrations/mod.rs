@@ -36,7 +36,8 @@ pub use self::books::StoredState;
 pub use self::dry_run::DryRun;
 pub use self::job::{Job, JobRequest, JobStep, JobSteps, JobWindow};
 pub use self::list::{
-    DeadLetter, MigrationMove, MigrationStatus, Verification, list_migrations, list_moves,
+    DeadLetter, KeyProgress, MigrationMove, MigrationStatus, Verification, list_migrations,
+    list_moves,
 };
 pub(super) use self::register::register;
 pub use self::registry::{MIGRATIONS, needs_of};

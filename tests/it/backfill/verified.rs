@@ -207,6 +207,30 @@ fn rows_that_came_while_the_process_was_away_are_looked_at_too() {
     assert_eq!(proof(&path, LAST_SEEN), (301, 0, 1, 301, hash_by_hand(&path)));
 }
 
+#[test]
+fn progress_is_told_by_keys_too() {
+    // §10.22: ids have gaps, and rows that are done already are passed over.
+    let (_folder, path) = seeded(300);
+    read(&path)
+        .execute_batch(
+            "DELETE FROM observations WHERE transmission_id BETWEEN 11 AND 200; \
+             DELETE FROM transmissions WHERE id BETWEEN 11 AND 200; \
+             UPDATE transmissions SET last_seen = 7 WHERE id > 290",
+        )
+        .unwrap();
+    let keys = || {
+        let listed = list_migrations(&read(&path), 0).unwrap();
+        let keys = listed.into_iter().find(|row| row.name == LAST_SEEN).unwrap().keys;
+        keys.map(|keys| (keys.first, keys.done, keys.last))
+    };
+    let mut writer = open(&path);
+    assert_eq!(keys(), None);
+    writer.run_bounded(&request(LAST_SEEN, 15), &limits()).unwrap();
+    assert_eq!(keys(), Some((1, Some(205), 300)));
+    while writer.run_bounded(&request(LAST_SEEN, 50), &limits()).unwrap().next == Phase::Walk {}
+    assert_eq!(keys(), Some((1, Some(300), 300)));
+}
+
 #[actix_web::test]
 async fn the_list_tells_what_was_verified() {
     let Some(api) = Api::over_fixture() else { return };

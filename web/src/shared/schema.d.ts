@@ -2664,6 +2664,24 @@ export interface components {
              */
             writeBytesPerSec: number;
         };
+        /** @description Progress by keys: ids may have gaps, and rows of a table be passed over. */
+        KeyProgress: {
+            /**
+             * Format: int64
+             * @description Up to here it is done; `null` before the first.
+             */
+            done?: number | null;
+            /**
+             * Format: int64
+             * @description The lowest key when it began.
+             */
+            first: number;
+            /**
+             * Format: int64
+             * @description The highest key when it began, or when it went on after a restart.
+             */
+            last: number;
+        };
         /** @description The values that hold now. Names are those of the configuration. */
         KnobValues: {
             /**
@@ -2903,6 +2921,7 @@ export interface components {
              * @description Seconds left at the present rate; 0 if unknown.
              */
             etaSec: number;
+            keys?: components["schemas"]["KeyProgress"] | null;
             /** @description As stored. */
             lastUpdateAt?: string | null;
             /** @description Its name. */
