@@ -6,8 +6,9 @@ CARGO ?= cargo
 NODE := $(shell command -v node)
 NPM_RUN := cd web && npm run --silent
 
-.PHONY: pages check-pages test-pages types screenshots build run test check fmt lint doc snap bench \
-        bench-analytics bench-backfill bench-startup chaos fuzz load dist deps licences clean
+.PHONY: pages check-pages test-pages types screenshots build run test check fmt fmt-check lint doc \
+        snap bench bench-scale bench-analytics bench-backfill bench-startup chaos fuzz load licences \
+        dist deps clean
 
 build: pages      ## release build, charts included
 	$(CARGO) build --release --locked
@@ -52,7 +53,7 @@ endif
 fmt:              ## format
 	$(CARGO) fmt
 
-fmt-check:
+fmt-check:        ## whether all is formatted
 	$(CARGO) fmt --check
 
 lint: check-pages ## clippy and tsc, warnings denied
@@ -98,5 +99,5 @@ dist: pages      ## release archive, Debian package, bill of materials, checksum
 deps:             ## what the tests need beyond the Rust toolchain (Debian; as root)
 	scripts/install-test-dependencies.sh
 
-clean:
+clean:            ## remove what cargo has built
 	$(CARGO) clean

@@ -6,26 +6,37 @@
 //! long pollers waited, and what is stored against what the broker acknowledged.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
+#[path = "../tests/it/support/broker.rs"]
+#[allow(dead_code, reason = "the tests use the rest")]
+mod broker;
 #[path = "load/clients.rs"]
 mod clients;
 #[path = "load/mesh.rs"]
 mod mesh;
-#[path = "load/program.rs"]
+#[path = "support/program.rs"]
 mod program;
+#[path = "load/watched.rs"]
+mod watched;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use broker::{Broker, BrokerOptions};
 use clients::Clients;
 use corescope::cli::replay::{Login, Message, Publisher};
-use program::{Broker, Program};
+use watched::Watched;
 
 const PUBLISHERS: u64 = 4;
 const TELL_EVERY: Duration = Duration::from_secs(10);
 const WEBSOCKETS: usize = 200;
 const WEBSOCKETS_SILENT: usize = 50;
 const POLLERS: usize = 64;
+
+/// Of the tests' broker: says why there is none.
+fn skip(reason: &str) {
+    eprintln!("{reason}: nothing done");
+}
 
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect(name))
@@ -37,11 +48,9 @@ fn main() {
         return;
     }
     let (rate, seconds) = (number("LOAD_RATE", 1_000), number("LOAD_SECONDS", 600));
-    let Some(broker) = Broker::start() else {
-        eprintln!("mosquitto is not installed: nothing done");
-        return;
-    };
-    let program = Program::start(&broker);
+    let options = BrokerOptions { inflight_max: 200, ..Default::default() };
+    let Some(broker) = Broker::start_with(options) else { return };
+    let program = Watched::start(&broker.url());
     let clients = Clients::start(program.address(), WEBSOCKETS, WEBSOCKETS_SILENT, POLLERS);
     println!(
         "{rate} receptions/s for {seconds} s, {} observers, {} nodes, {WEBSOCKETS} WebSocket \

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use corescope::clock::Clock;
 use corescope::db::pages::{PageGauge, PageMeter};
-use corescope::perf::baseline::{Baselines, Direction, Reading};
+use corescope::perf::baseline::{Baselines, Reading};
 use corescope::perf::latency::Latency;
 use corescope::perf::ledger::{Ledger, Share, Source, Work};
 use corescope::perf::requests::{RequestStats, RouteId};
@@ -122,7 +122,6 @@ fn baseline_tick(bencher: Bencher) {
             unit: "rows/s",
             value: Some(value + f64::from(number)),
             floor: 5.0,
-            direction: Direction::Above,
         };
         (0..100).map(reading).collect()
     };

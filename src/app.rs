@@ -206,6 +206,7 @@ fn start_serving(state: &Data<AppState>) -> Result<Running, AppError> {
     let lines = Some(perf.lines.clone());
     state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: lines });
     let loader = Some(start_loader(state, &lifelines)?);
+    web::read_ahead(state);
     Ok(Running { perf: Some(perf), deaths: Some(deaths), loader, ..Running::default() })
 }
 
@@ -257,6 +258,9 @@ fn start_writing(state: &Data<AppState>, demo: Option<Demo>) -> Result<Running, 
         Role::Ingest => None,
         Role::All | Role::Server => Some(start_loader(state, &lifelines)?),
     };
+    if config.role == Role::All {
+        web::read_ahead(state);
+    }
     Ok(Running { actors, retention, perf, deaths, sources, checkpointer, demo, loader })
 }
 
@@ -422,3 +426,7 @@ impl Running {
         closed
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;

@@ -59,6 +59,16 @@ impl Clock {
         }
     }
 
+    /// How long to wait, in the time of the machine, for what may take `wait`. Who has a manual
+    /// clock, which stands still, is as patient as a slow machine needs.
+    pub fn patience(&self, wait: Duration) -> Duration {
+        const WHERE_TIME_STANDS_STILL: Duration = Duration::from_secs(600);
+        match &*self.0 {
+            Source::System { .. } => wait,
+            Source::Manual { .. } => wait.max(WHERE_TIME_STANDS_STILL),
+        }
+    }
+
     /// Moves a manual clock by `step_ms`, backwards if negative. The system clock is not moved.
     pub fn advance_ms(&self, step_ms: i64) {
         if let Source::Manual { now_ms, .. } = &*self.0 {

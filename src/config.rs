@@ -6,10 +6,12 @@
 //!
 //! Where a value is set twice: command line, environment, file, default, in this order.
 
+mod channels;
 mod error;
 mod geo;
 mod limits;
 mod load;
+mod migrations;
 mod mqtt;
 mod raw;
 mod secret;
@@ -20,14 +22,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use channels::ChannelConfig;
 pub use error::ConfigError;
 pub use geo::{Area, GeoFilter, Shape};
 pub use limits::LimitsConfig;
+pub use migrations::{MigrationsConfig, SignalLevel};
 pub use mqtt::{DEFAULT_TOPIC, MqttSourceConfig};
 pub use secret::{BrokerUrl, Secret, Weakness, mask_broker_url};
 pub use sections::{
-    ChannelConfig, ClientHints, CompressionConfig, DatabaseConfig, FreshnessConfig, ListLimits,
-    MigrationsConfig, PacketStoreConfig, RetentionConfig, SignalLevel,
+    CompressionConfig, DatabaseConfig, FreshnessConfig, ListLimits, PacketStoreConfig,
+    RetentionConfig,
 };
 
 /// What this process does (decision 11).
@@ -164,12 +168,6 @@ pub struct Config {
     pub node_blacklist: Vec<String>,
     /// Names that begin so are never shown; case-sensitive.
     pub hidden_name_prefixes: Vec<String>,
-    /// Passed through to the page.
-    pub client_hints: ClientHints,
-    /// Memory of the process (`runtime.maxMemoryMB`); `None` is unlimited.
-    pub memory_bytes_max: Option<u64>,
-    /// `logLevel` as typed.
-    pub log_level: Option<String>,
     /// What the operator should know although it is no error; to be logged once.
     pub warnings: Vec<String>,
 }
@@ -203,9 +201,6 @@ impl Default for Config {
             relay_active: Duration::from_secs(24 * 3600),
             node_blacklist: Vec::new(),
             hidden_name_prefixes: Vec::new(),
-            client_hints: ClientHints::default(),
-            memory_bytes_max: None,
-            log_level: None,
             warnings: Vec::new(),
         }
     }

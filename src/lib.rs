@@ -1,9 +1,10 @@
 //! CoreScope: ingests what a MeshCore radio mesh says, keeps it in one SQLite file, answers an
 //! HTTP and WebSocket API.
 //!
-//! Modules in reading order, each knowing only those above it:
+//! Modules in reading order, each knowing only those above it (`tests/it/tidy.rs` reads this list):
 //!
-//! - [`clock`] the only reader of the wall clock; [`config`] file and environment to valid values
+//! - [`clock`] the only reader of the wall clock; [`config`] file and environment to valid values;
+//!   [`telemetry`] where logs go
 //! - [`mesh`] bytes to packets and back; pure
 //! - [`ingest`] MQTT topic and envelope to a [`ingest::reception::Record`]; pure
 //! - [`perf`] and [`store`] telemetry maths and the RAM window; pure
@@ -15,6 +16,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod telemetry;
 
 pub mod mesh;
 
@@ -32,4 +34,3 @@ pub mod sim;
 
 pub mod app;
 pub mod cli;
-pub mod telemetry;

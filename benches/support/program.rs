@@ -50,14 +50,20 @@ pub struct Program {
 impl Program {
     /// Starts it and waits until it says where it listens.
     pub fn start(folder: &Path) -> Self {
+        Self::start_logging(folder, Stdio::null())
+    }
+
+    /// As [`Self::start`], with its log sent somewhere.
+    pub fn start_logging(folder: &Path, log: Stdio) -> Self {
         let started = Instant::now();
         let mut child = Command::new(binary())
             .args(["serve", "--bind", "127.0.0.1:0", "--config-dir"])
             .arg(folder)
             .env("CORESCOPE_INGESTOR_STATS", folder.join("stats.json"))
+            .env_remove("DB_PATH")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .unwrap();
         let line = BufReader::new(child.stdout.take().unwrap()).lines().next().unwrap().unwrap();
@@ -71,11 +77,15 @@ impl Program {
         serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
     }
 
-    /// A metric without labels.
+    /// The sum of a metric over its labels.
     pub fn metric(&self, name: &str) -> Option<f64> {
         let mut answer = ureq::get(format!("http://{}/metrics", self.address)).call().ok()?;
         let text = answer.body_mut().read_to_string().ok()?;
-        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+        let values = text.lines().filter_map(|line| {
+            let (head, value) = line.rsplit_once(' ')?;
+            (head.split('{').next() == Some(name)).then(|| value.parse::<f64>().ok())?
+        });
+        values.reduce(|sum, value| sum + value)
     }
 
     /// From the start of the process to the first answer.

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`ShowIo`] | told by `IoSampler`, once a second |
 //! | [`ShowStats`] | told by `StatsFile`, once a second |
-//! | [`Peek`] | the ready body of one subject and the age of its figures |
+//! | [`Peek`] | the ready body of one subject |
 //!
 //! It never asks anyone and does no I/O (decision 15). A body is made at the first look after a
 //! change, of the figures or of their freshness; every further look gets the same bytes. What it
@@ -22,8 +22,8 @@ use super::lifeline::Lifeline;
 use crate::clock::Clock;
 use crate::mesh::go_json;
 use crate::perf::bodies::{self, Stats};
-use crate::perf::ingestor::{FRESH_MS, Freshness, Look};
-use crate::perf::io::IoSample;
+use crate::perf::ingestor::{Freshness, Look};
+use crate::perf::io::{FRESH_MS, IoSample};
 use crate::perf::ledger::Ledger;
 use crate::perf::signal::{NoValue, Signal};
 
@@ -39,7 +39,6 @@ pub struct Cache {
     ledger: Option<Arc<Ledger>>,
     /// When the look first found what it finds now, and when it was told last.
     look_since_ms: i64,
-    looked_at: Option<Duration>,
     told: u64,
     ready: [Option<(Key, ByteString)>; SUBJECTS],
     clock: Clock,
@@ -65,15 +64,6 @@ struct Key {
     freshness: Option<Freshness>,
 }
 
-/// A ready body.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// JSON with its line feed.
-    pub body: ByteString,
-    /// Since its figures were told; `None` if nothing was told yet.
-    pub age: Option<Duration>,
-}
-
 impl Cache {
     /// Makes an empty one.
     pub fn new(clock: Clock, lifeline: Lifeline) -> Self {
@@ -82,7 +72,6 @@ impl Cache {
             look: Look::NotYet,
             ledger: None,
             look_since_ms: clock.now_ms(),
-            looked_at: None,
             told: 0,
             ready: [const { None }; SUBJECTS],
             clock,
@@ -106,28 +95,22 @@ impl Cache {
         if !is_same_kind {
             self.look_since_ms = self.clock.now_ms();
         }
-        self.looked_at = Some(self.clock.monotonic());
         if self.look != look {
             self.told += 1;
             self.look = look;
         }
     }
 
-    /// Returns the body of a subject. A hit takes no memory.
-    pub fn peek(&mut self, subject: Subject) -> Answer {
+    /// Returns the body of a subject, JSON with its line feed. A hit takes no memory.
+    pub fn peek(&mut self, subject: Subject) -> ByteString {
         let (now_ms, now) = (self.clock.now_ms(), self.clock.monotonic());
         let key = self.key(now_ms, now);
-        let age_of = |then: Option<Duration>| then.map(|then| now.saturating_sub(then));
-        let age = age_of(match subject {
-            Subject::Io => self.io.as_ref().map(|io| io.at.monotonic),
-            Subject::WriteSources | Subject::MqttStatus => self.looked_at,
-        });
         if let Some((_, body)) = self.ready[subject as usize].as_ref().filter(|it| it.0 == key) {
-            return Answer { body: body.clone(), age };
+            return body.clone();
         }
         let body = self.make(subject, now_ms, key.is_io_fresh);
         self.ready[subject as usize] = Some((key, body.clone()));
-        Answer { body, age }
+        body
     }
 
     fn key(&self, now_ms: i64, now: Duration) -> Key {
@@ -205,7 +188,7 @@ impl Handler<ShowStats> for Cache {
 
 /// Asks for the ready body of a subject.
 #[derive(Message)]
-#[rtype(result = "Answer")]
+#[rtype(result = "ByteString")]
 pub struct Peek(pub Subject);
 
 impl Handler<Peek> for Cache {

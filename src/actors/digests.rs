@@ -111,7 +111,7 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), made).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(120), made).await.unwrap();
         let is_listed = |job: &super::super::backfill::LiveJob| job.name == "refresh_digests";
         assert!(actors.jobs.load().iter().any(is_listed), "it shows as a job");
     }

@@ -1,9 +1,9 @@
 //! Thin actix shells, each the sole owner of one thing. Everything clever is a plain function in
-//! another module; actix (the actor crate) appears in this folder only.
+//! another module. No address leaves this folder: others hold a [`Line`].
 //!
-//! Who may ask whom (decision 6): `web → Intake, Live, Backfill, Cache, IoSampler`;
-//! `MqttSource → Intake`; `Intake → Writer`; `{Retention, Digests} → Backfill → Writer`. The Writer, `IoSampler` and
-//! `StatsFile` tell, they never ask.
+//! Who may ask whom (decision 6): `web → Intake, Live, Backfill, Cache, IoSampler, Vitals`;
+//! `MqttSource → Intake → Writer`; `{Retention, Digests} → Backfill → Writer`. The Writer,
+//! `IoSampler` and `StatsFile` tell, they never ask.
 
 pub mod backfill;
 pub mod cache;

@@ -138,7 +138,6 @@ impl Shared {
 
 /// A running source.
 pub struct MqttSource {
-    tag: Arc<str>,
     status: Arc<SourceStatus>,
     attempt: latest::Receiver<Attempt>,
     commands: mpsc::Sender<Command>,
@@ -174,12 +173,7 @@ impl MqttSource {
             .name(format!("mqtt-{number}"))
             .spawn(move || run_thread(&shared, orders, watched))
             .map_err(|source| SourceError::Thread { tag: tag.to_string(), source })?;
-        Ok(Self { tag, status, attempt: attempt_seen, commands, clock, thread })
-    }
-
-    /// Returns the source's tag.
-    pub fn tag(&self) -> &str {
-        &self.tag
+        Ok(Self { status, attempt: attempt_seen, commands, clock, thread })
     }
 
     /// Returns its counters, to read them without asking it.

@@ -26,8 +26,8 @@ use super::writer::WriteTotals;
 use crate::clock::Clock;
 use crate::db::WriteCounts;
 use crate::ingest::source_status::{SourceSnapshot, SourceStatus};
-use crate::perf::ingestor::{FRESH_MS, IngestorStats, Look, Origin};
-use crate::perf::io::{IoRates, LatestIo};
+use crate::perf::ingestor::{IngestorStats, Look, Origin};
+use crate::perf::io::{FRESH_MS, IoRates, LatestIo};
 use crate::perf::stats_file::{
     LookError, Looked, SourceIngest, SourceLiveness, SourceRow, StatsFile as Content, Watcher,
     WriteCounters, WriteShares, publish,

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`TakeVitals`] | told to itself, a second after the last look was done |
 //! | [`PeekVitalsHistory`] | one series of the last hour |
+//! | [`AcceptAsNormal`] | what a series does now is its normal from here on, also after a restart |
 //! | [`StopVitals`] | what was learned is saved; it ends |
 //!
 //! It asks one reader (a busy pool makes it wait, not the viewers) and publishes what it found for
@@ -194,6 +195,30 @@ impl Handler<PeekVitalsHistory> for Vitals {
         let seconds = message.seconds.clamp(1, SAMPLES_MAX as u32);
         let series = self.history.series(&message.metric, seconds);
         series.ok_or_else(|| UnknownMetric(self.history.names().to_vec()))
+    }
+}
+
+/// Says that what a series does now is normal: what was learned of it is forgotten, and learned
+/// afresh.
+#[derive(Message)]
+#[rtype(result = "Result<(), UnknownSeries>")]
+pub struct AcceptAsNormal(pub String);
+
+/// Nothing was learned of such a series.
+#[derive(Debug, thiserror::Error)]
+#[error("no such series")]
+pub struct UnknownSeries;
+
+impl Handler<AcceptAsNormal> for Vitals {
+    type Result = Result<(), UnknownSeries>;
+
+    fn handle(&mut self, message: AcceptAsNormal, _: &mut Context<Self>) -> Self::Result {
+        if !self.meter.accept(&message.0) {
+            return Err(UnknownSeries);
+        }
+        tracing::info!(series = message.0, "what it does now is taken as normal");
+        self.save();
+        Ok(())
     }
 }
 

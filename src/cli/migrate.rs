@@ -12,7 +12,7 @@ use crate::actors::backfill::{Conductor, Step};
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};
-use crate::db::migrations::MigrationStatus;
+use crate::db::migrations::{MigrationStatus, Verification};
 use crate::db::{self, OpenOptions, WriteConnection};
 use crate::perf::backfill::{Command, Readings, State};
 
@@ -217,10 +217,17 @@ fn line_of(migration: &MigrationStatus) -> String {
     if *rows_failed > 0 {
         line.push_str(&format!(", {rows_failed} set aside"));
     }
+    if let Some(Verification { rows_checked, rows_differing, hash, .. }) = &migration.verification {
+        line.push_str(&verified(*rows_checked, *rows_differing, hash));
+    }
     if let Some(reason) = migration.error_message.as_ref().or(migration.state_reason.as_ref()) {
         line.push_str(&format!("  ({reason})"));
     }
     line
+}
+
+fn verified(rows: i64, differing: i64, hash: &str) -> String {
+    format!(", {rows} verified, {differing} differ, sha256 {hash}")
 }
 
 fn run_online(args: &MigrateArgs, url: &str) -> Result<(), String> {
@@ -273,5 +280,12 @@ fn online_line(row: &Value) -> String {
         (Some(low), Some(high)) => format!(", {low:.0} to {high:.0} s left"),
         _ => String::new(),
     };
-    format!("{name:40} {state:18} {done} of {total} rows{left}  {why}")
+    let proof = &row["verification"];
+    let proof = match (proof["rowsChecked"].as_i64(), proof["rowsDiffering"].as_i64()) {
+        (Some(rows), Some(differing)) => {
+            verified(rows, differing, proof["hash"].as_str().unwrap_or_default())
+        }
+        _ => String::new(),
+    };
+    format!("{name:40} {state:18} {done} of {total} rows{left}{proof}  {why}")
 }

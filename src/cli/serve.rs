@@ -1,5 +1,6 @@
 //! `corescope serve`: ingests, keeps and serves until it is told to stop.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -73,7 +74,9 @@ pub fn run(args: &ServeArgs) -> Result<(), String> {
         let stop = stop_signal();
         let application =
             Application::build(config, clock, demo).await.map_err(|error| chain(&error))?;
-        println!("corescope listens on http://{}", application.address());
+        // Nobody may be listening; that is no reason to end.
+        let _ =
+            writeln!(std::io::stdout(), "corescope listens on http://{}", application.address());
         application.run_until_stopped(stop).await.map_err(|error| chain(&error))
     })
 }

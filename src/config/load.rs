@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::{ConfigError, refuse, set_hours, set_mb, set_number, set_seconds};
+use super::error::{ConfigError, refuse, set_hours, set_number, set_seconds};
 use super::raw::{RawConfig, Section};
 use super::{
-    ChannelConfig, ClientHints, CompressionConfig, Config, ForeignAdverts, IngestConfig,
-    MigrationsConfig, Secret, Sources, geo, limits, mqtt, sections,
+    ChannelConfig, CompressionConfig, Config, ForeignAdverts, IngestConfig, MigrationsConfig,
+    Secret, Sources, channels, geo, limits, migrations, mqtt, sections,
 };
 
 type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -49,12 +49,11 @@ impl Config {
             packet_store: sections::packet_store(&raw.packet_store)?,
             database: sections::database(&raw.db)?,
             retention: sections::retention(&raw)?,
-            migrations: sections::migrations(&raw.migrations, MigrationsConfig::default())?,
-            freshness: sections::freshness(&mut raw)?,
+            migrations: migrations::migrations(&raw.migrations, MigrationsConfig::default())?,
+            freshness: sections::freshness(&raw)?,
             mqtt_sources: mqtt::file_sources(&mut raw)?,
             ingest: ingest(&mut raw)?,
             geo_filter: geo::geo_filter(std::mem::take(&mut raw.geo_filter).0)?,
-            memory_bytes_max: set_mb("runtime.maxMemoryMB", raw.runtime.max_memory_mb)?,
             db_path: raw.db_path.take().map(PathBuf::from).unwrap_or_default(),
             ..Self::default()
         };
@@ -85,25 +84,18 @@ impl Config {
             is_read_auth_required: raw.require_read_auth.unwrap_or(false),
             compression: CompressionConfig {
                 is_gzip: raw.compression.gzip.unwrap_or(false),
-                is_websocket: raw.compression.websocket.unwrap_or(false),
                 content_types: raw.compression.0.content_types,
             },
             channels: ChannelConfig {
-                hash_channels: sections::hashtags(raw.hash_channels),
-                channel_keys: sections::channel_keys("channelKeys", raw.channel_keys)?,
-                hash_regions: sections::hashtags(raw.hash_regions),
+                hash_channels: channels::hashtags(raw.hash_channels),
+                channel_keys: channels::channel_keys("channelKeys", raw.channel_keys)?,
+                hash_regions: channels::hashtags(raw.hash_regions),
                 rainbow_path: mqtt::not_blank(raw.channel_keys_path).map(PathBuf::from),
                 ..ChannelConfig::default()
             },
             regions: raw.regions,
             node_blacklist: raw.node_blacklist,
             hidden_name_prefixes: raw.hidden_name_prefixes,
-            client_hints: ClientHints {
-                perf_slow_ms: raw.perf_slow_ms,
-                ws_reconnect_ms: raw.ws_reconnect_ms,
-                cache_invalidate_ms: raw.cache_invalidate_ms,
-            },
-            log_level: raw.log_level,
             ..self
         })
     }
@@ -145,7 +137,7 @@ impl Config {
             }
             return Ok(());
         };
-        let keys = parse_json(&path, &text).and_then(|raw| sections::channel_keys("keys", raw));
+        let keys = parse_json(&path, &text).and_then(|raw| channels::channel_keys("keys", raw));
         self.channels.rainbow_keys = keys.map_err(|error| error.in_file(&path))?;
         Ok(())
     }
@@ -176,8 +168,8 @@ impl Config {
     }
 
     fn apply_migrations_env(&mut self, env: Env<'_>) -> Result<(), ConfigError> {
-        let raw = sections::migrations_of_env(env)?;
-        self.migrations = sections::migrations(&raw, self.migrations.clone())?;
+        let raw = migrations::of_env(env)?;
+        self.migrations = migrations::migrations(&raw, self.migrations.clone())?;
         Ok(())
     }
 

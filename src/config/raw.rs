@@ -10,7 +10,7 @@ use std::ops::Deref;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::Value;
 
 /// An object of the file. Serde alone would read a list as the object's fields in order.
 #[derive(Default)]
@@ -61,7 +61,6 @@ pub(crate) struct RawConfig {
     pub hash_regions: Vec<String>,
     pub retention: Section<RawRetention>,
     pub metrics: Section<RawMetrics>,
-    pub runtime: Section<RawRuntime>,
     pub client_rx_coverage: Section<RawClientRxCoverage>,
     #[serde(rename = "geo_filter")]
     pub geo_filter: Section<RawGeoFilter>,
@@ -76,7 +75,6 @@ pub(crate) struct RawConfig {
     pub neighbor_edges_max_age_days: Option<i64>,
     pub neighbor_graph: Section<RawNeighborGraph>,
     pub ingest_buffer_size: Option<i64>,
-    pub log_level: Option<String>,
     pub packet_store: Section<RawPacketStore>,
     pub list_limits: Section<RawListLimits>,
     pub cors_allowed_origins: Vec<String>,
@@ -87,13 +85,10 @@ pub(crate) struct RawConfig {
     pub observers_cache: Section<RawObserversCache>,
     pub analytics: Section<RawAnalytics>,
     #[serde(rename = "cacheTTL")]
-    pub cache_ttl: Map<String, Value>,
+    pub cache_ttl: Section<RawCacheTtl>,
     pub health_thresholds: Section<RawHealthThresholds>,
     pub areas: BTreeMap<String, Section<RawArea>>,
     pub regions: BTreeMap<String, String>,
-    pub perf_slow_ms: Option<Number>,
-    pub ws_reconnect_ms: Option<Number>,
-    pub cache_invalidate_ms: Option<Number>,
     pub migrations: Section<RawMigrations>,
 }
 
@@ -139,14 +134,6 @@ pub(crate) struct RawRetention {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawMetrics {
     pub sample_interval_sec: Option<i64>,
-}
-
-#[derive(Default, serde::Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct RawRuntime {
-    #[serde(rename = "maxMemoryMB")]
-    pub max_memory_mb: Option<i64>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -208,7 +195,6 @@ pub(crate) struct RawLoad {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawNeighborGraph {
     pub max_age_days: Option<i64>,
-    pub cache_recompute_interval_seconds: Option<i64>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -219,7 +205,6 @@ pub(crate) struct RawPacketStore {
     pub hot_startup_hours: Option<f64>,
     #[serde(rename = "maxMemoryMB")]
     pub max_memory_mb: Option<i64>,
-    pub max_resolved_pubkey_index_entries: Option<i64>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -228,9 +213,7 @@ pub(crate) struct RawPacketStore {
 pub(crate) struct RawListLimits {
     pub packets_max: Option<i64>,
     pub nodes_max: Option<i64>,
-    pub analytics_max: Option<i64>,
     pub channel_messages_max: Option<i64>,
-    pub bulk_health_max: Option<i64>,
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -249,7 +232,6 @@ pub(crate) struct RawLimits {
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct RawCompression {
     pub gzip: Option<bool>,
-    pub websocket: Option<bool>,
     pub content_types: Vec<String>,
 }
 
@@ -266,6 +248,14 @@ pub(crate) struct RawObserversCache {
 pub(crate) struct RawAnalytics {
     pub default_interval_seconds: Option<i64>,
     pub recompute_interval_seconds: BTreeMap<String, i64>,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default)]
+pub(crate) struct RawCacheTtl {
+    #[serde(rename = "analyticsRF")]
+    pub analytics_rf: Option<f64>,
 }
 
 #[derive(Default, serde::Deserialize)]

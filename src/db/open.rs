@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{DbError, Doing};
 use super::lock::WriterLock;
@@ -141,7 +141,9 @@ fn connect(path: &Path, options: &OpenOptions) -> Result<Connection, DbError> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |source| DbError::OpenDatabase { path: path.to_owned(), source };
-    let conn = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let mut conn = Connection::open_with_flags(path, flags).map_err(failed)?;
+    // Who waits for a lock only amid a transaction may have to give it up (HZ 20).
+    conn.set_transaction_behavior(TransactionBehavior::Immediate);
     conn.busy_timeout(options.busy_timeout).map_err(failed)?;
     if conn.is_readonly("main").map_err(failed)? {
         return Err(DbError::ReadOnly { action: "open the database for writing", source: None });

@@ -37,24 +37,6 @@ pub struct PageCounts {
     pub spills: u64,
 }
 
-impl PageCounts {
-    /// Returns what was added since `earlier`.
-    pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            hits: self.hits.saturating_sub(earlier.hits),
-            misses: self.misses.saturating_sub(earlier.misses),
-            writes: self.writes.saturating_sub(earlier.writes),
-            spills: self.spills.saturating_sub(earlier.spills),
-        }
-    }
-
-    /// Returns the share of look-ups that were hits, from 0 to 1; `None` if nothing was looked up.
-    pub fn hit_rate(&self) -> Option<f64> {
-        let looked_up = self.hits + self.misses;
-        (looked_up > 0).then(|| self.hits as f64 / looked_up as f64)
-    }
-}
-
 impl PageGauge {
     /// Returns a copy; `None` if SQLite has refused to tell.
     pub fn counts(&self) -> Option<PageCounts> {
@@ -155,15 +137,6 @@ mod tests {
         let written = meter.read(&conn).unwrap();
         assert_eq!(written, writes_now + 1);
         assert_eq!(gauge.counts().unwrap().writes, u64::from(writes_now) + 1);
-    }
-
-    #[test]
-    fn a_hit_rate_of_nothing_is_unknown_and_not_zero() {
-        assert_eq!(PageCounts::default().hit_rate(), None);
-        let counts = PageCounts { hits: 9, misses: 1, ..PageCounts::default() };
-        assert_eq!(counts.hit_rate(), Some(0.9));
-        let later = PageCounts { hits: 9, misses: 3, ..PageCounts::default() };
-        assert_eq!(later.since(&counts).hit_rate(), Some(0.0));
     }
 
     #[test]

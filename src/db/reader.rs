@@ -75,7 +75,7 @@ impl Reader {
     }
 
     /// Fails when the query has run for too long, as its statements do: for work between them.
-    pub(super) fn check_deadline(&self, action: &'static str) -> Result<(), DbError> {
+    pub(crate) fn check_deadline(&self, action: &'static str) -> Result<(), DbError> {
         if now_us(&self.clock) <= self.ends_at_us.load(Ordering::Relaxed) {
             return Ok(());
         }

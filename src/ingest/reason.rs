@@ -233,13 +233,19 @@ impl RejectCounts {
         self.notes[note as usize].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns the notes by name, those of 0 too.
+    pub fn notes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let notes = Note::ALL.map(Note::as_str).into_iter().zip(&self.notes);
+        notes.map(|(name, count)| (name, count.load(Ordering::Relaxed)))
+    }
+
     /// Returns all counts by name, those of 0 too.
     pub fn snapshot(&self) -> BTreeMap<&'static str, u64> {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let ignored = Ignored::ALL.map(Ignored::as_str).into_iter().zip(&self.ignored);
         let rejected = Rejected::ALL.map(Rejected::as_str).into_iter().zip(&self.rejected);
-        let notes = Note::ALL.map(Note::as_str).into_iter().zip(&self.notes);
-        ignored.chain(rejected).chain(notes).map(|(name, count)| (name, read(count))).collect()
+        let left = ignored.chain(rejected).map(|(name, count)| (name, read(count)));
+        left.chain(self.notes()).collect()
     }
 }
 

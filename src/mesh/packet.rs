@@ -144,18 +144,3 @@ pub enum PacketError {
     #[error("payload too long: {0} bytes, at most 184 fit")]
     LongPayload(usize),
 }
-
-impl PacketError {
-    /// A short, stable name of the reason, for counters.
-    pub const fn reason(&self) -> &'static str {
-        match self {
-            Self::NotHex(_) => "not_hex",
-            Self::TooShort(_) => "too_short",
-            Self::NoTransportCodes(_) => "no_transport_codes",
-            Self::NoPathLength(_) => "no_path_length",
-            Self::BadPathLength(_) => "bad_path_length",
-            Self::TruncatedPath { .. } => "truncated_path",
-            Self::LongPayload(_) => "long_payload",
-        }
-    }
-}

@@ -182,7 +182,6 @@ fn over_thresholds(levels: &Levels, source: Option<&str>) -> Vec<Anomaly> {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::perf::baseline::Direction;
     use crate::perf::thresholds::MIB;
 
     fn series(found: &[Anomaly]) -> Vec<(Rule, &str, Option<&str>)> {
@@ -244,7 +243,6 @@ mod tests {
                 unit: "rows/s",
                 value: Some(rows_per_s as f64),
                 floor: 5.0,
-                direction: Direction::Above,
             }];
             let counters = Counters::from([("backfill_path_json".to_owned(), rows)]);
             let levels = Levels {

@@ -2,12 +2,12 @@
 //!
 //! Normal is the median and the median absolute deviation (MAD) of about a day of samples, which
 //! survives a restart. A sample disagrees if its modified z-score `0.6745 × (x − median) / MAD` is
-//! above 3.5 **and** it is further from the median than an absolute floor; a series is flagged
+//! above 3.5 **and** it is further above the median than an absolute floor; a series is flagged
 //! when 3 of its last 5 samples disagree, until none of 5 does. While it is flagged nothing is
 //! learned: an incident does not become its own normal.
 //!
 //! Where the MAD is 0 (a source that is idle more than half of the time) any z-score would be
-//! infinite; there a sample disagrees that is further from the median than the floor and than half
+//! infinite; there a sample disagrees that is further above the median than the floor and than half
 //! of the median.
 
 mod file;
@@ -33,17 +33,6 @@ pub const SERIES_MAX: usize = 160;
 /// Samples of each that make its normal.
 pub const SAMPLES_MAX: usize = 288;
 
-/// Which way from normal is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// Too much.
-    Above,
-    /// Too little.
-    Below,
-    /// Both.
-    Both,
-}
-
 /// One value of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
@@ -57,8 +46,6 @@ pub struct Reading {
     pub value: Option<f64>,
     /// A difference from normal that does not matter, however rare; in the unit.
     pub floor: f64,
-    /// Which way is wrong.
-    pub direction: Direction,
 }
 
 /// Something that is not normal.
@@ -176,7 +163,6 @@ pub fn of_ledger(
         unit,
         value,
         floor,
-        direction: Direction::Above,
     };
     let mut readings = Vec::with_capacity(2 * after.len());
     for (source, sums) in after {

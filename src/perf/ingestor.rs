@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::io::IoRates;
+use super::io::{FRESH_MS, IoRates};
 use crate::clock;
-
-/// A sample that is older is not shown; exactly this old is fresh (000-28).
-pub const FRESH_MS: i64 = 5_000;
 
 /// Whether a sample may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

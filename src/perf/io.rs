@@ -11,9 +11,11 @@ use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::ingestor::FRESH_MS;
 use super::proc::{IoCounters, Pressure, Reading, ThreadReading};
 use super::signal::{NoValue, Signal};
+
+/// A sample that is older is not shown; exactly this old is fresh (000-28).
+pub const FRESH_MS: i64 = 5_000;
 
 /// Two readings that are closer make no rate (spec §4.3).
 const INTERVAL_MIN: Duration = Duration::from_millis(1);

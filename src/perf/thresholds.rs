@@ -39,25 +39,14 @@ pub fn is_hit_rate_low(share: f64) -> bool {
     share > 0.0 && share < HIT_RATE_MIN
 }
 
-/// Rules of [`RateHistory`].
-#[derive(Clone, Copy, Debug)]
-pub struct RateRules {
-    /// How far back the baseline reaches.
-    pub window_ms: i64,
-    /// How many times the baseline is too much.
-    pub factor: f64,
-    /// The shortest baseline.
-    pub history_min_ms: i64,
-    /// The least that counts as a baseline, per second.
-    pub floor_per_s: f64,
-}
-
-impl Default for RateRules {
-    fn default() -> Self {
-        Self { window_ms: 300_000, factor: 10.0, history_min_ms: 30_000, floor_per_s: 0.05 }
-    }
-}
-
+/// How far back a baseline of rates reaches.
+const WINDOW_MS: i64 = 300_000;
+/// How many times the baseline is too much.
+const FACTOR: f64 = 10.0;
+/// The shortest baseline.
+const HISTORY_MIN_MS: i64 = 30_000;
+/// The least that counts as a baseline.
+const FLOOR_PER_S: f64 = 0.05;
 /// Samples older than this are dropped.
 const KEPT_MS: i64 = 360_000;
 /// At one sample a second.
@@ -70,7 +59,6 @@ pub type Counters = BTreeMap<String, u64>;
 /// rates, no totals).
 #[derive(Debug, Default)]
 pub struct RateHistory {
-    rules: RateRules,
     samples: VecDeque<(i64, Counters)>,
 }
 
@@ -87,11 +75,6 @@ pub struct Rate {
 }
 
 impl RateHistory {
-    /// Makes a history with other rules.
-    pub fn new(rules: RateRules) -> Self {
-        Self { rules, samples: VecDeque::new() }
-    }
-
     /// Judges `counters` as of `at_ms` and keeps them. Empty if there is no sample before, or
     /// time has not moved on since.
     pub fn observe(&mut self, at_ms: i64, counters: Counters) -> BTreeMap<String, Rate> {
@@ -114,29 +97,23 @@ impl RateHistory {
         let Some(last) = self.samples.back().filter(|(last_ms, _)| at_ms > *last_ms) else {
             return BTreeMap::new();
         };
-        let first = self.samples.iter().find(|(ms, _)| *ms >= at_ms - self.rules.window_ms);
-        let base = first.filter(|(ms, _)| {
-            let span_ms = last.0 - ms;
-            span_ms > 0 && span_ms >= self.rules.history_min_ms
-        });
+        let first = self.samples.iter().find(|(ms, _)| *ms >= at_ms - WINDOW_MS);
+        let base = first.filter(|(ms, _)| last.0 - ms >= HISTORY_MIN_MS);
         let names = counters.keys();
-        names.map(|name| (name.clone(), self.rate(name, base, last, (at_ms, counters)))).collect()
+        names.map(|name| (name.clone(), rate(name, base, last, (at_ms, counters)))).collect()
     }
+}
 
-    fn rate(
-        &self,
-        name: &str,
-        base: Option<&(i64, Counters)>,
-        last: &(i64, Counters),
-        now: (i64, &Counters),
-    ) -> Rate {
-        let per_s = per_s(name, (last.0, &last.1), now);
-        let baseline_per_s =
-            base.map(|base| self::per_s(name, (base.0, &base.1), (last.0, &last.1)));
-        let RateRules { factor, floor_per_s, .. } = self.rules;
-        let is_high = baseline_per_s.is_some_and(|base| per_s > factor * base.max(floor_per_s));
-        Rate { per_s, baseline_per_s, is_high }
-    }
+fn rate(
+    name: &str,
+    base: Option<&(i64, Counters)>,
+    last: &(i64, Counters),
+    now: (i64, &Counters),
+) -> Rate {
+    let per_s = per_s(name, (last.0, &last.1), now);
+    let baseline_per_s = base.map(|base| self::per_s(name, (base.0, &base.1), (last.0, &last.1)));
+    let is_high = baseline_per_s.is_some_and(|base| per_s > FACTOR * base.max(FLOOR_PER_S));
+    Rate { per_s, baseline_per_s, is_high }
 }
 
 /// A counter that is missing counts as 0; one that went back (a restart) has not moved.

@@ -9,9 +9,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::anomaly::{Anomaly, AnomalyWatch, Levels, Tick};
-use super::baseline::{self, Baselines, Direction, Reading, TICK};
-use super::ingestor::{FRESH_MS, Freshness, Look};
-use super::io::{Component, IoSample, Moment};
+use super::baseline::{self, Baselines, Reading, TICK};
+use super::ingestor::{Freshness, Look};
+use super::io::{Component, FRESH_MS, IoSample, Moment};
 use super::ledger::{Source, Sums};
 use super::sqlite::{SqliteHistory, SqlitePerf, SqliteSample};
 use super::stats_file::StatsFile;
@@ -106,6 +106,11 @@ impl VitalsMeter {
         self.watch.baselines()
     }
 
+    /// Says that what a series does now is normal; `false` if it is not known.
+    pub fn accept(&mut self, series: &str) -> bool {
+        self.watch.accept(series)
+    }
+
     /// Takes one look, and judges if the last judgement is 10 s old.
     pub fn observe(&mut self, seen: &Seen) -> Vitals {
         let now = seen.at.monotonic;
@@ -161,7 +166,6 @@ fn levels_to_learn(seen: &Seen, sqlite: &SqlitePerf) -> Vec<Reading> {
         unit,
         value,
         floor,
-        direction: Direction::Above,
     };
     let whole = io.and_then(|io| io.process.ok());
     let mut readings = vec![

@@ -78,11 +78,6 @@ impl Simulator {
         }
     }
 
-    /// The mesh.
-    pub fn network(&self) -> &Network {
-        &self.network
-    }
-
     fn next_event_ms(&self) -> i64 {
         (self.next_packet_ms as i64).min(self.next_status_ms)
     }

@@ -54,6 +54,9 @@ pub enum Floor {
     Everything,
 }
 
+/// One pass of eviction takes out one of so many transmissions at most.
+const PASS_SHARE: usize = 4;
+
 /// The buffer for packing is given back beyond this.
 const PACKING_BYTES: usize = 4_096;
 
@@ -174,13 +177,26 @@ impl Store {
     pub fn shrink_to(&mut self, bytes_max: u64) -> usize {
         let mut evicted = 0;
         while self.bytes() > bytes_max && !self.segments.is_empty() {
-            let age_s = self.age_of(self.bytes() - bytes_max);
-            if age_s >= ABSURD_S {
-                return evicted + self.clear();
-            }
-            evicted += self.evict_before(age_s + 1);
+            evicted += self.evict_oldest(bytes_max, usize::MAX);
         }
         evicted
+    }
+
+    /// As [`Self::shrink_to`], but takes out no more than a quarter of the transmissions (contract
+    /// §6.5), at least one, and with it all that were last heard in the same second.
+    pub fn shrink_by_a_pass(&mut self, bytes_max: u64) -> usize {
+        match self.bytes() > bytes_max {
+            true => self.evict_oldest(bytes_max, (self.len() / PASS_SHARE).max(1)),
+            false => 0,
+        }
+    }
+
+    fn evict_oldest(&mut self, bytes_max: u64, rows_max: usize) -> usize {
+        let age_s = self.age_of(self.bytes().saturating_sub(bytes_max), rows_max);
+        if age_s >= ABSURD_S {
+            return self.clear();
+        }
+        self.evict_before(age_s + 1)
     }
 
     /// Takes everything out; returns how many. Nothing is complete then.
@@ -190,17 +206,19 @@ impl Store {
         rows
     }
 
-    /// Returns the time before which rows of so many bytes were last heard.
-    fn age_of(&self, bytes: u64) -> i64 {
+    /// Returns the time up to which rows of so many bytes, or so many rows, were last heard.
+    fn age_of(&self, bytes: u64, rows_max: usize) -> i64 {
         let rows = self.segments.iter().flat_map(|segment| &segment.rows);
         let mut ages: Vec<(i64, u64)> = rows.map(|row| (row.recency_s, row.bytes())).collect();
         ages.sort_unstable();
         let mut freed = 0;
-        let enough = ages.iter().find(|(_, bytes_of_row)| {
+        let enough = ages.iter().take(rows_max).find(|(_, bytes_of_row)| {
             freed += bytes_of_row;
             freed >= bytes
         });
-        enough.or(ages.last()).map_or(i64::MAX, |(recency_s, _)| *recency_s)
+        enough
+            .or(ages.iter().take(rows_max).next_back())
+            .map_or(i64::MAX, |(recency_s, _)| *recency_s)
     }
 
     /// Makes what readers see.

@@ -163,11 +163,6 @@ impl Window {
         self.news.notified().await;
     }
 
-    /// Whether commits have ended that were not taken.
-    pub fn has_touches(&self, taken: u64) -> bool {
-        self.touches.lock().unwrap_or_else(PoisonError::into_inner).ended != taken
-    }
-
     /// Takes what has changed.
     pub fn take_touches(&self) -> Touches {
         let mut touches = self.touches.lock().unwrap_or_else(PoisonError::into_inner);

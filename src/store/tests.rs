@@ -375,6 +375,23 @@ fn shrinking_takes_the_oldest_and_ends_at_the_cap_whatever_it_is() {
     assert_eq!((store.bytes(), store.floor()), (0, Floor::Nothing));
 }
 
+/// Contract §6.5.
+#[test]
+fn a_pass_takes_out_a_quarter_at_most_and_one_at_least_and_stops_at_its_goal() {
+    let mut store = Store::new();
+    (0..1_000).for_each(|id| store.put(plain(id, 1_000 + id)));
+    store.set_floor(Floor::Everything);
+    assert_eq!(store.shrink_by_a_pass(0), 250);
+    assert_eq!(store.floor(), Floor::Since(1_250));
+    assert_eq!(store.shrink_by_a_pass(0), 187);
+    let bytes = store.bytes();
+    assert_eq!(store.shrink_by_a_pass(bytes), 0, "it is small enough");
+    assert_eq!(store.shrink_by_a_pass(bytes - 1), 1);
+    let mut few = Store::new();
+    (0..3).for_each(|id| few.put(plain(id, 1_000 + id)));
+    assert_eq!((few.shrink_by_a_pass(0), few.len()), (1, 2));
+}
+
 #[test]
 fn eviction_never_claims_more_than_was_complete() {
     let mut store = Store::new();

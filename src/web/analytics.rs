@@ -6,7 +6,8 @@ use super::analytics_kept::KeptBodies;
 use super::analytics_query::AnalyticsQuery;
 use super::error::ApiError;
 use super::json::JsonBody;
-use super::openapi::ErrorBody;
+use super::migrations::{self, WarmupTask};
+use super::openapi::WarmingUpBody;
 use super::params::Params;
 use super::state::{AppState, State};
 use crate::config::{Config, Role};
@@ -31,7 +32,7 @@ const BODY_BYTES_MAX: usize = 32 << 20;
     ),
     responses(
         (status = 200, description = "counts and nodes", body = HashSizesBody),
-        (status = 503, description = "digests are still being made", body = ErrorBody),
+        (status = 503, description = "digests are still being made", body = WarmingUpBody),
     )
 )]
 pub async fn hash_sizes(state: State, params: Params) -> Result<JsonBody, ApiError> {
@@ -77,7 +78,7 @@ fn is_shown(config: &Config, key: &str, name: Option<&str>) -> bool {
     ),
     responses(
         (status = 200, description = "figures", body = RfBody),
-        (status = 503, description = "digests are still being made", body = ErrorBody),
+        (status = 503, description = "digests are still being made", body = WarmingUpBody),
     )
 )]
 pub async fn rf(state: State, params: Params) -> Result<JsonBody, ApiError> {
@@ -103,7 +104,7 @@ async fn ask(
 ) -> Result<JsonBody, ApiError> {
     let body = match state.ready()?.readers.ask_scan(make).await {
         // The digests are missing that would have made it fast.
-        Ok(None) | Err(ReadError::TimedOut(_)) => return Err(not_ready(&state.config)),
+        Ok(None) | Err(ReadError::TimedOut(_)) => return Err(not_ready(state).await),
         Ok(Some(body)) => body,
         Err(error) => return Err(error.into()),
     };
@@ -114,13 +115,16 @@ async fn ask(
 }
 
 /// A process that may not write waits for another to make the digests; there may be none.
-fn not_ready(config: &Config) -> ApiError {
-    match config.role {
+async fn not_ready(state: &AppState) -> ApiError {
+    match state.config.role {
         Role::Server => ApiError::warming_up_as(
             "analytics of a database as large as this need digests, which a corescope makes that \
              writes it (role all or ingest)",
         ),
-        Role::All | Role::Ingest => ApiError::warming_up(),
+        Role::All | Role::Ingest => {
+            let listed = migrations::read(state).await.unwrap_or_default();
+            ApiError::warming_up(WarmupTask::of_migration(&listed, analytics::MIGRATION))
+        }
     }
 }
 

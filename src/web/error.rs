@@ -11,8 +11,15 @@ use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 
 use super::json;
+use super::migrations::WarmupTask;
 use crate::actors::line::AskError;
 use crate::db::ReadError;
+
+/// When to come again while analytics warm up, seconds, where nobody knows how long that takes.
+const RETRY_S: u32 = 5;
+
+/// The longest that a browser waits (contract §7.3).
+const RETRY_S_MAX: f64 = 30.0;
 
 /// Why a request is not answered as asked.
 #[derive(Clone, Debug)]
@@ -23,6 +30,8 @@ pub struct ApiError {
     retry_after_s: Option<u32>,
     /// Whether the body repeats when to come again (contract §1.6).
     is_warming_up: bool,
+    /// What is waited for.
+    task: Option<Arc<WarmupTask>>,
     allow: Option<&'static str>,
     /// For the log.
     cause: Option<Arc<dyn Error + Send + Sync>>,
@@ -35,6 +44,7 @@ impl ApiError {
             text: text.into(),
             retry_after_s: None,
             is_warming_up: false,
+            task: None,
             allow: None,
             cause: None,
         }
@@ -137,14 +147,22 @@ impl ApiError {
         Self { retry_after_s: Some(1), ..Self::unavailable(text) }
     }
 
-    /// 503 while analytics are not ready (contract §1.6).
-    pub fn warming_up() -> Self {
-        Self::warming_up_as("analytics warming up")
+    /// 503 while analytics are not ready (contract §1.6). With what is waited for, if that is known:
+    /// the client should come again when it is expected to be done, if that is soon.
+    pub fn warming_up(task: Option<WarmupTask>) -> Self {
+        let text = match &task {
+            Some(task) => format!("analytics warming up: {}", task.progress()),
+            None => "analytics warming up".to_owned(),
+        };
+        let eta_s = task.as_ref().and_then(WarmupTask::eta_s);
+        let retry_after_s = eta_s.map_or(RETRY_S, |eta_s| eta_s.ceil().min(RETRY_S_MAX) as u32);
+        let task = task.map(Arc::new);
+        Self { retry_after_s: Some(retry_after_s), task, ..Self::warming_up_as(&text) }
     }
 
     /// The same where it may last.
     pub fn warming_up_as(text: &str) -> Self {
-        Self { retry_after_s: Some(5), is_warming_up: true, ..Self::unavailable(text) }
+        Self { retry_after_s: Some(RETRY_S), is_warming_up: true, ..Self::unavailable(text) }
     }
 
     /// 503 until something changes.
@@ -225,6 +243,9 @@ impl ResponseError for ApiError {
         let mut body = serde_json::json!({ "error": self.text });
         if self.is_warming_up {
             body["retry_after_s"] = self.retry_after_s.into();
+        }
+        if let Some(task) = &self.task {
+            body["task"] = serde_json::to_value(&**task).unwrap_or_default();
         }
         response.content_type("application/json").body(json::bytes(&body))
     }

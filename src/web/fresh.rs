@@ -76,6 +76,12 @@ impl<T: Clone> Fresh<T> {
         }
     }
 
+    /// Whether somebody makes the very first answer at this moment.
+    pub fn is_first_under_way(&self) -> bool {
+        let making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        self.kept.load().is_none() && making.as_ref().is_some_and(is_under_way)
+    }
+
     /// Returns the last answer, however old.
     pub fn last(&self) -> Option<T> {
         self.kept.load().as_ref().map(|kept| kept.value.clone())

@@ -254,6 +254,7 @@ async fn healthz_of(state: &State, ready: &Ready) -> Healthz {
     let mut tasks = migrations::warmup_tasks(&async_migrations);
     let is_migrating = !tasks.is_empty();
     tasks.extend(migrations::load_task(state));
+    tasks.extend(migrations::node_figures_task(state));
     let (loaded_tx, loaded_obs) = loaded(state, counted.as_deref());
     Healthz {
         async_migrations_running: is_migrating || async_migrations_error.is_some(),

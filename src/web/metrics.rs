@@ -58,7 +58,7 @@ async fn write_ready(page: &mut Page, state: &State, ready: &Ready) {
     let dropped = write_side.map(|side| side.live_dropped.load(Ordering::Relaxed));
     ingest::live(page, count_clients(state).await, dropped);
     database::readers(page, &ready.readers, write_side.map(|side| &*side.pages));
-    write_side.into_iter().for_each(|side| write_writes(page, side, state.clock.now_ms()));
+    write_side.into_iter().for_each(|side| write_writes(page, side, state));
     lines.into_iter().for_each(|lines| write_samples(page, state, lines));
     let counted = glance_at_counts(state).await;
     database::rows(page, counted.as_deref().map(|counted| &counted.counts));
@@ -68,8 +68,10 @@ async fn write_ready(page: &mut Page, state: &State, ready: &Ready) {
     database::migrations(page, migrations.as_deref());
 }
 
-fn write_writes(page: &mut Page, side: &WriteSide, now_ms: i64) {
+fn write_writes(page: &mut Page, side: &WriteSide, state: &AppState) {
+    let now_ms = state.clock.now_ms();
     ingest::queue(page, &side.gauge.counts(now_ms), now_ms);
+    ingest::notes(page, state.rules.counts());
     database::events(page, &side.totals.counts());
     database::ledger(page, &side.ledger.snapshot());
     database::checkpoints(page, &side.wal);

@@ -36,9 +36,9 @@ pub struct MigrationView {
 }
 
 /// One piece of work that has to end before the process is as fast and complete as it can be.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WarmupTask {
+pub struct WarmupTask {
     name: String,
     /// `migration` or `load`.
     kind: &'static str,
@@ -52,15 +52,53 @@ pub(super) struct WarmupTask {
 /// What is left to do, from the list.
 pub(super) fn warmup_tasks(migrations: &[MigrationView]) -> Vec<WarmupTask> {
     let is_left = |view: &&MigrationView| view.status.status == "running";
-    let task = |view: &MigrationView| WarmupTask {
-        name: view.status.name.clone(),
-        kind: "migration",
-        state: view.status.state,
-        rows_processed: view.status.rows_processed,
-        rows_total: view.status.rows_total,
-        eta_sec: view.status.eta_sec,
-    };
-    migrations.iter().filter(is_left).map(task).collect()
+    migrations.iter().filter(is_left).map(WarmupTask::of).collect()
+}
+
+impl WarmupTask {
+    /// What is left of the migration that one is waiting for; `None` if it is done or there is none.
+    pub(super) fn of_migration(views: &[MigrationView], name: &str) -> Option<Self> {
+        let one = views.iter().find(|view| view.status.name == name)?;
+        (one.status.status != "done").then(|| Self::of(one))
+    }
+
+    fn of(view: &MigrationView) -> Self {
+        Self {
+            name: view.status.name.clone(),
+            kind: "migration",
+            state: view.status.state,
+            rows_processed: view.status.rows_processed,
+            rows_total: view.status.rows_total,
+            eta_sec: view.status.eta_sec,
+        }
+    }
+
+    /// How far it is, for people; only its state where its rows have not been looked at.
+    pub(super) fn progress(&self) -> String {
+        let Self { state, rows_processed, rows_total, .. } = self;
+        match rows_total {
+            0 => (*state).to_owned(),
+            total => format!("{state}, {rows_processed} of {total} rows"),
+        }
+    }
+
+    /// Seconds that are left; `None` if that is unknown.
+    pub(super) fn eta_s(&self) -> Option<f64> {
+        (self.eta_sec > 0.0).then_some(self.eta_sec)
+    }
+}
+
+/// The first reading of what packets tell of nodes.
+pub(super) fn node_figures_task(state: &AppState) -> Option<WarmupTask> {
+    let (done, total) = state.nodes_kept.first_reading()?;
+    Some(WarmupTask {
+        name: "node_figures".to_owned(),
+        kind: "load",
+        state: "running",
+        rows_processed: done.into(),
+        rows_total: total.into(),
+        eta_sec: 0.0,
+    })
 }
 
 /// The load of the RAM window, as long as it is not over.

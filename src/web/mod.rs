@@ -49,6 +49,7 @@ use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Responder, Route
 use crate::config::Role;
 
 pub use error::ApiError;
+pub use node_activity::read_ahead;
 pub use state::{AppState, BUILD, Ready, State};
 
 use crate::perf::requests::RouteId;
@@ -109,6 +110,7 @@ pub fn table() -> Vec<Endpoint> {
         get("/api/perf/io", perf::io),
         get("/api/perf/sqlite", perf::sqlite),
         get("/api/perf/anomalies", perf::anomalies),
+        post("/api/perf/anomalies/{series}/accept", perf::accept),
         post("/api/perf/reset", perf::reset),
         get("/api/perf/history", perf::history),
         get("/api/perf/write-sources", perf::write_sources),

@@ -6,6 +6,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 use super::json::JsonBody;
+use super::migrations::WarmupTask;
 use super::{
     analytics, backup, channels, health, metrics, migrations, nodes, observers, packet_post,
     packets, perf, stats,
@@ -16,6 +17,17 @@ use super::{
 pub struct ErrorBody {
     /// For people.
     error: String,
+}
+
+/// 503 while analytics are not ready.
+#[derive(Serialize, ToSchema)]
+pub struct WarmingUpBody {
+    /// For people.
+    error: String,
+    /// As in `Retry-After`, seconds.
+    retry_after_s: u32,
+    /// What is waited for, as in `pending_warmup_tasks` of `/api/healthz`; absent if that is unknown.
+    task: Option<WarmupTask>,
 }
 
 /// The document.
@@ -48,6 +60,7 @@ pub struct ErrorBody {
         perf::overview,
         perf::sqlite,
         perf::anomalies,
+        perf::accept,
         perf::reset,
         metrics::metrics,
         backup::backup,

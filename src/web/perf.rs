@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::rt::time::timeout;
+use actix_web::web::Path;
 use serde_json::json;
 
 use super::auth::Keyed;
@@ -24,7 +25,7 @@ use crate::actors::cache::{Peek, Subject};
 use crate::actors::io_sampler::{PeekIoHistory, UnknownMetric};
 use crate::actors::line::AskError;
 use crate::actors::perf::PerfLines;
-use crate::actors::vitals::PeekVitalsHistory;
+use crate::actors::vitals::{AcceptAsNormal, PeekVitalsHistory};
 use crate::perf::bodies::{IoBody, MqttStatusBody, WriteSourcesBody};
 use crate::perf::history::{SAMPLES_MAX, Series};
 use crate::perf::sqlite::SqlitePerf;
@@ -149,6 +150,28 @@ pub async fn anomalies(state: State) -> JsonBody {
     JsonBody::of(&vitals::anomalies_body(latest.as_deref(), state.clock.monotonic()))
 }
 
+/// Says that what a series does now is its normal: it is learned afresh.
+#[utoipa::path(
+    post,
+    path = "/api/perf/anomalies/{series}/accept",
+    tag = "perf",
+    params(("series" = String, Path, description = "one that a baseline flags")),
+    security(("key" = [])),
+    responses(
+        (status = 200, description = "no longer flagged from the next judgement on", body = Object),
+        (status = 401, description = "no key or the wrong one", body = ErrorBody),
+        (status = 403, description = "writing is disabled", body = ErrorBody),
+        (status = 404, description = "nothing was learned of it", body = ErrorBody),
+    )
+)]
+pub async fn accept(_: Keyed, state: State, series: Path<String>) -> Result<JsonBody, ApiError> {
+    match lines(&state)?.vitals.ask(AcceptAsNormal(series.into_inner())).await {
+        Ok(()) => Ok(JsonBody::of(&json!({ "ok": true }))),
+        Err(AskError::Refused(_)) => Err(ApiError::not_found()),
+        Err(error) => Err(ApiError::from_ask(error)),
+    }
+}
+
 fn latest_vitals(state: &AppState) -> Option<Arc<Vitals>> {
     lines(state).ok().and_then(|lines| lines.latest_vitals.load_full())
 }
@@ -237,7 +260,7 @@ fn refusal(error: AskError<UnknownMetric>) -> ApiError {
 
 async fn peek(state: &AppState, subject: Subject) -> Result<JsonBody, ApiError> {
     let answer = lines(state)?.cache.peek::<_, std::convert::Infallible>(Peek(subject)).await;
-    Ok(JsonBody(answer.map_err(ApiError::from_ask)?.body.into_bytes()))
+    Ok(JsonBody(answer.map_err(ApiError::from_ask)?.into_bytes()))
 }
 
 fn lines(state: &AppState) -> Result<&PerfLines, ApiError> {

@@ -179,7 +179,7 @@ impl AppState {
     }
 
     /// What makes copies; `None` before the database is open.
-    pub(super) fn backups(&self) -> Option<&Backups> {
+    pub(crate) fn backups(&self) -> Option<&Backups> {
         self.backups.get().map(|backups| &**backups)
     }
 

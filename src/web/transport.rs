@@ -95,7 +95,8 @@ pub fn is_api(request: &HttpRequest) -> bool {
     path == b"/api" || path.starts_with(b"/api/")
 }
 
-/// Types that are compressed (contract §1.7). The rest is compressed already, or no text.
+/// Types that are compressed (contract §1.7) unless the configuration lists others. The rest is
+/// compressed already, or no text.
 const COMPRESSED: [&str; 9] = [
     "application/json",
     "application/javascript",
@@ -116,12 +117,17 @@ pub async fn spare_compression<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
+    let state = request.app_data::<State>().cloned();
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
-    // Scripts of the page are `text/javascript` here, its newer name.
-    let is_listed = kind == "text/javascript" || COMPRESSED.contains(&kind);
+    let listed = state.as_ref().map_or(&[][..], |state| &state.config.compression.content_types);
+    let is_listed = match listed {
+        // Scripts of the page are `text/javascript` here, its newer name.
+        [] => kind == "text/javascript" || COMPRESSED.contains(&kind),
+        listed => listed.iter().any(|listed| listed == kind),
+    };
     if !is_listed && !headers.contains_key(CONTENT_ENCODING) {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
     }

@@ -1,11 +1,17 @@
 //! `GET /api/nodes`, `/api/nodes/search` and `/api/nodes/{pubkey}`.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
+use actix_web::test::TestRequest;
+use corescope::clock::Clock;
 use corescope::config::{Area, Config, GeoFilter, ListLimits, Shape};
+use corescope::db::{ReaderOptions, Readers};
+use corescope::web::Ready;
 use serde_json::{Value, json};
 
-use crate::support::api::Api;
+use crate::support::api::{Api, ask};
 use crate::support::{check_json, keys_in_order};
 
 const KENNEDY: &str = "d5ef2ed77ceabcb22082f8794d5f9d89f2257e70533863e924debe6ebdda312a";
@@ -294,6 +300,72 @@ async fn hash_sizes_are_those_of_the_adverts_of_a_week() {
         let found =
             json!([node["hash_size"], node["hash_size_inconsistent"], node["hash_sizes_seen"]]);
         assert_eq!(found, expected, "{adverts:?}");
+    }
+}
+
+/// What has not been read yet is not known and told as under way, and what is shown is right.
+#[actix_web::test]
+async fn figures_that_are_still_being_read_are_left_out_until_they_are_known() {
+    let Some(fixture) = Api::over_fixture() else { return };
+    let clock = Clock::system();
+    let frame = advert(1, 0x41, "aabb", 1);
+    let key = "c0ffee".repeat(10) + "c0ff";
+    let (now, past) = (clock.now_s(), clock.now_s() - 8 * 86_400);
+    let [now, past] = [now, past].map(corescope::clock::iso_s);
+    fixture.execute(&format!(
+        "INSERT INTO nodes (public_key, name, role) VALUES ('{key}', 'c', 'repeater'); \
+         INSERT INTO transmissions (raw_hex, hash, first_seen, route_type, payload_type, \
+         from_pubkey) VALUES ('{frame}', 'h1', '{now}', 1, 4, '{key}'), \
+         ('{frame}', 'h2', '{past}', 1, 4, '{key}')"
+    ));
+    let patience = Duration::from_secs(600);
+    let options = ReaderOptions {
+        threads: 2,
+        wait_max: patience,
+        deadline: patience,
+        clock: clock.clone(),
+        ..ReaderOptions::default()
+    };
+    let readers = Readers::open(&fixture.folder.path().join("meshcore.db"), options).unwrap();
+    let state = Api::closed(Config::default(), clock);
+    let scans = readers.clone();
+    state.open(Ready { readers, intake: None, live: None, sources: Vec::new(), perf: None });
+    // Somebody else searches through everything; the figures have to wait for their turn.
+    let (let_go, held) = mpsc::channel::<()>();
+    let mut scan = Box::pin(scans.ask_scan(move |_| Ok(held.recv().is_ok())));
+    assert!(futures_util::poll!(scan.as_mut()).is_pending());
+    corescope::web::read_ahead(&state);
+    let get = async |uri: &str| ask(&state, TestRequest::get().uri(uri)).await.json();
+    let uri = format!("/api/nodes/{key}");
+    let unknown = get(&uri).await["node"].clone();
+    assert_eq!(
+        (&unknown["hash_size"], &unknown["flood_advert_count_7d"]),
+        (&Value::Null, &json!(1))
+    );
+    assert!(unknown.get("relay_count_24h").is_none(), "{unknown}");
+    let is_listed = async || {
+        let healthz = get("/api/healthz").await;
+        let tasks = healthz["pending_warmup_tasks"].as_array()?.clone();
+        Some(tasks.iter().any(|task| task["name"] == "node_figures" && task["rowsTotal"] == 19))
+    };
+    let start = Instant::now();
+    while is_listed().await != Some(true) {
+        assert!(start.elapsed() < patience);
+    }
+    drop(let_go);
+    scan.await.unwrap();
+    let known = loop {
+        let node = get(&uri).await["node"].clone();
+        if node.get("relay_count_24h").is_some() {
+            break node;
+        }
+        assert!(start.elapsed() < patience);
+    };
+    let told =
+        json!([known["hash_size"], known["relay_count_24h"], known["flood_advert_count_7d"]]);
+    assert_eq!(told, json!([2, 0, 1]));
+    while is_listed().await != Some(false) {
+        assert!(start.elapsed() < patience);
     }
 }
 

@@ -196,6 +196,24 @@ async fn only_types_of_text_are_compressed() {
     }
 }
 
+#[actix_web::test]
+async fn the_configuration_may_say_what_is_compressed() {
+    let public = tempfile::tempdir().unwrap();
+    for name in ["a.pdf", "a.css"] {
+        std::fs::write(public.path().join(name), "x".repeat(5_000)).unwrap();
+    }
+    let mut config = Config { public_dir: public.path().to_owned(), ..Config::default() };
+    config.compression.is_gzip = true;
+    config.compression.content_types = vec!["application/pdf".to_owned()];
+    let Some(api) = Api::with(config) else { return };
+    for (name, encoding) in [("a.pdf", Some("gzip")), ("a.css", None)] {
+        let request =
+            TestRequest::get().uri(&format!("/{name}")).insert_header(("Accept-Encoding", "gzip"));
+        let answer = ask(&api.state, request).await;
+        assert_eq!(answer.header("content-encoding"), encoding, "{name}");
+    }
+}
+
 const FILES: [(&str, bool); 9] = [
     ("a.js", true),
     ("a.css", true),

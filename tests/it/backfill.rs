@@ -8,6 +8,7 @@ mod faults;
 mod jobs;
 mod killed;
 mod states;
+mod verified;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +22,27 @@ use corescope::db::migrations::{BatchLimits, BatchReply, BatchRequest};
 use corescope::db::{self, OpenOptions, WriteConnection};
 use corescope::perf::backfill::{Readings, State};
 use rusqlite::Connection;
+use serde_json::Value;
 use tempfile::TempDir;
+
+/// Migrations of a real process that nothing but their own pace holds up, and that nothing makes
+/// hibernate: a slow machine is none of a test's business.
+pub fn unhindered(pace: Value) -> Value {
+    let signals = [
+        "queueAgeMs",
+        "queueShare",
+        "walPages",
+        "foreignReaderSec",
+        "readersWaiting",
+        "readerP99Ms",
+        "backup",
+        "ioPressure",
+        "disk",
+    ];
+    let mut migrations = pace;
+    migrations["signals"] = signals.into_iter().map(|name| (name, false)).collect();
+    migrations
+}
 
 pub const LAST_SEEN: &str = "tx_last_seen_backfill_v1";
 pub const NOW_MS: i64 = 1_784_364_457_000;

@@ -14,6 +14,7 @@ use corescope::ingest::{Arrival, Received, Rules, SourceRules};
 use rusqlite::{Connection, params};
 use serde_json::json;
 
+use crate::backfill::unhindered;
 use crate::support::data_file;
 use crate::support::process::{Process, wait_for};
 
@@ -206,6 +207,7 @@ fn original_writes(conn: &Connection, number_of: i64, has_last_seen: bool) {
 fn taken_back(path: &Path) -> Process {
     let mut process = Process::prepare(&json!({
         "dbPath": path,
+        "migrations": unhindered(json!({"dutyCycle": 1})),
         "mqttSources": [{"name": "nowhere", "broker": "mqtt://127.0.0.1:1", "topics": ["a"]}],
     }));
     process.start();

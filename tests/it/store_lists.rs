@@ -220,7 +220,7 @@ async fn lists_of_the_fixture_are_the_same_from_memory_and_from_disk() {
 }
 
 /// Rows that no writer of ours makes, and receptions that were stored twice.
-const ABSURD: &str = r##"
+pub const ABSURD: &str = r##"
   PRAGMA foreign_keys = OFF;
   INSERT INTO transmissions (id, raw_hex, hash, first_seen, route_type, payload_type, decoded_json,
     from_pubkey, channel_hash, last_seen) VALUES

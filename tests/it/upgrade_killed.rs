@@ -1,26 +1,35 @@
 //! An older database whose upgrade is cut off by a real `kill -9`: the next start goes on, and the
 //! tables end as if nothing had happened.
 
-use std::time::Duration;
+use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::backfill::unhindered;
 use crate::support::data_file;
-use crate::support::process::{Process, count, read_only, wait_for};
+use crate::support::process::{Process, read_only, wait_for};
 
-fn prepare(fixture: &std::path::Path) -> Process {
-    let process = Process::prepare(&json!({
+fn config(pause_min_ms: u32) -> Value {
+    json!({
         "hashRegions": ["sfo"],
+        "migrations": unhindered(json!({"dutyCycle": 1, "pauseMinMs": pause_min_ms})),
         // Retention begins once migrations are done, a stop may come before it or after.
         "retention": {"nodeDays": 36_500, "observerDays": -1},
         "mqttSources": [{"name": "nowhere", "broker": "mqtt://127.0.0.1:1", "topics": ["a"]}]
-    }));
+    })
+}
+
+/// A program that rests between the steps of its upgrade, so that a kill comes between them.
+fn prepare(fixture: &Path) -> Process {
+    let process = Process::prepare(&config(20));
     std::fs::create_dir(process.folder.path().join("data")).unwrap();
     std::fs::write(process.database(), std::fs::read(fixture).unwrap()).unwrap();
     process
 }
 
+/// Starts it again and waits for the end.
 fn finish(process: &mut Process) {
+    std::fs::write(process.folder.path().join("config.json"), config(0).to_string()).unwrap();
     process.start();
     let is_done = wait_for(|| {
         let health = process.get("/api/healthz");
@@ -73,8 +82,10 @@ fn first_difference(expected: &str, found: &str) -> Option<(usize, String, Strin
     })?
 }
 
-fn done(process: &Process) -> i64 {
-    count(&process.database(), "SELECT COUNT(*) FROM _async_migrations WHERE status = 'done'")
+/// Steps of the upgrade that are done; `None` before its tables are there.
+fn done(process: &Process) -> Option<i64> {
+    let sql = "SELECT COUNT(*) FROM _async_migrations WHERE status = 'done'";
+    read_only(&process.database()).query_row(sql, [], |row| row.get(0)).ok()
 }
 
 #[test]
@@ -85,25 +96,23 @@ fn an_upgrade_that_is_killed_goes_on_at_the_next_start() {
     let expected = contents(&undisturbed);
     assert!(expected.contains("tx_last_seen_backfill_v1"));
 
-    let all = done(&undisturbed);
+    let all = done(&undisturbed).unwrap();
+    assert!(all >= 12, "{all}");
     let mut cut_off = 0;
-    for pause_ms in [0, 4, 8, 12, 16, 20, 26, 34, 46, 60, 80, 110] {
+    // By progress: as soon as its tables are there, then further and further.
+    for part in 0..12 {
         let mut process = prepare(&fixture);
-        process.launch();
-        let was_begun = wait_for(|| {
-            let columns = "SELECT COUNT(*) FROM pragma_table_info('transmissions') \
-                           WHERE name = 'last_seen'";
-            let conn = read_only(&process.database());
-            conn.query_row(columns, [], |row| row.get::<_, i64>(0)).ok().filter(|n| *n > 0)
-        });
-        was_begun.expect("the upgrade never began");
-        std::thread::sleep(Duration::from_millis(pause_ms));
+        // Nobody reads what it prints: that must not end it.
+        drop(process.launch());
+        let wanted = all * part / 12;
+        let is_there = || done(&process).filter(|done| *done >= wanted);
+        wait_for(is_there).unwrap_or_else(|| panic!("{wanted} are never done\n{}", process.log()));
         process.kill();
-        let done = done(&process);
+        let done = done(&process).unwrap();
         cut_off += usize::from(done < all);
         finish(&mut process);
         let differs = first_difference(&expected, &contents(&process));
-        assert_eq!(differs, None, "killed after {pause_ms} ms, {done} steps done");
+        assert_eq!(differs, None, "killed with {done} of {all} steps done");
     }
     assert!(cut_off > 0, "no kill came before the end");
 }

@@ -17,6 +17,11 @@ test('an anomaly says what, since when, against what normal and from which sourc
   assert.equal(anomalyFinding(anomaly({ series: 'write.backfill_path_json.rows', unit: 'rows/s', value: 500, normal: 0, source: 'backfill_path_json' }), NOW).what, 'Rows written by backfill_path_json: 500 rows/s, normally 0 rows/s');
 });
 
+test('what a baseline flags may be taken as normal, a limit or a rate not', () => {
+  assert.equal(anomalyFinding(anomaly({}), NOW).acceptable, 'process.write');
+  for (const rule of ['threshold', 'rate']) assert.equal(anomalyFinding(anomaly({ rule }), NOW).acceptable, undefined);
+});
+
 test('all is normal only if something has judged', () => {
   assert.deepEqual(verdictOf([], seen({}).anomalies), { tone: 'good', text: 'All is normal' });
   assert.equal(verdictOf([], null).tone, 'warn');

@@ -43,7 +43,8 @@ pub(super) struct Run {
     pub(super) stall: StallWatch,
     pub(super) rows_done: u64,
     pub(super) rows_total: u64,
-    pub(super) rows_verified: u64,
+    /// Rows that were looked at once more, and how many that will be.
+    pub(super) rows_verified: (u64, u64),
     pub(super) rows_changed: u64,
     pub(super) rows_failed: u64,
     pub(super) batches: u64,
@@ -74,7 +75,7 @@ impl Run {
             stall: StallWatch::default(),
             rows_done: stored.rows_done,
             rows_total: stored.rows_total,
-            rows_verified: 0,
+            rows_verified: (0, 0),
             rows_changed: 0,
             rows_failed: stored.rows_failed,
             batches: 0,
@@ -89,7 +90,7 @@ impl Run {
     pub(super) fn reset(&mut self) {
         (self.servo, self.eta, self.stall) =
             (Servo::new(ROWS_FIRST), EtaMeter::default(), StallWatch::default());
-        (self.rows_done, self.rows_total, self.rows_verified) = (0, 0, 0);
+        (self.rows_done, self.rows_total, self.rows_verified) = (0, 0, (0, 0));
         (self.rows_changed, self.rows_failed, self.next) = (0, 0, Phase::Walk);
         if let Some(job) = &mut self.job {
             (job.after, job.started_ms) = (None, None);
@@ -116,11 +117,9 @@ impl Run {
     pub(super) fn take_counts(&mut self, reply: &BatchReply) {
         self.batches += 1;
         self.wal_pages += u64::from(reply.wal_pages);
-        if self.next == Phase::Verify {
-            self.rows_verified += reply.rows_scanned;
-        }
         (self.rows_done, self.rows_total) = (reply.rows_done, reply.rows_total);
         (self.rows_changed, self.rows_failed) = (reply.rows_changed_total, reply.rows_failed);
+        self.rows_verified = reply.rows_verified;
         self.next = reply.next;
     }
 
@@ -145,7 +144,7 @@ impl Run {
     /// What can be said of the end.
     pub(super) fn eta(&self, now: Duration) -> Eta {
         let left = match self.next {
-            Phase::Verify => self.rows_done.saturating_sub(self.rows_verified),
+            Phase::Verify => self.rows_verified.1.saturating_sub(self.rows_verified.0),
             _ => self.rows_total.saturating_sub(self.rows_done),
         };
         match self.state {
@@ -227,7 +226,7 @@ impl Run {
             batches: self.batches,
             wal_pages: self.wal_pages,
             ingest_wait_p99_ms: self.ingest_wait,
-            rows_verified: self.rows_verified,
+            rows_verified: self.rows_verified.0,
             knobs,
             settings: self.knobs.settings().to_vec(),
             index_hold_sec: self.index_hold.map(|hold| hold.as_secs_f64()),

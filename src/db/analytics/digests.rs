@@ -43,6 +43,11 @@ impl JobSteps for Refresh {
     }
 }
 
+/// Whether the block of a packet has a digest.
+pub(in crate::db) const HAS_DIGEST: &str =
+    "EXISTS (SELECT 1 FROM _analytics_blocks WHERE block = transmissions.id >> 6)";
+const _: () = assert!(BLOCK_PACKETS == 1 << 6);
+
 /// Makes the digests that are missing of the blocks that end in a range of ids. A block that ends
 /// behind it is left to the step that reaches its end. One that has a digest is left as it is: if
 /// it is stale, a refresh makes it anew.

@@ -18,6 +18,6 @@ mod rows;
 mod triggers;
 
 pub use answers::{Asked, hash_sizes, rf};
-pub(super) use digests::build_blocks;
+pub(super) use digests::{HAS_DIGEST, build_blocks};
 pub use digests::{MIGRATION, refresh_job};
 pub(super) use triggers::{install, uninstall};

@@ -147,12 +147,15 @@ impl WriteConnection {
         let Some(walk) = &migration.walk else {
             return Err(DbError::Stuck { name: migration.name, reason: "its index is refused" });
         };
-        let from = run.verify_key.unwrap_or(run.next_key);
-        let Some((key, _)) = next_keys(&tx, walk, (from, run.upper_key), 1)? else {
+        let (walk, from) = match run.verify_key {
+            Some(key) => (walk.whole(), key),
+            None => (*walk, run.next_key),
+        };
+        let Some((key, _)) = next_keys(&tx, &walk, (from, run.upper_key), 1)? else {
             return Err(DbError::Stuck { name: migration.name, reason: "the index is refused" });
         };
         if run.verify_key.is_some() {
-            run.verify_key = Some(key.saturating_add(1));
+            run.verified(&tx, &walk, KeyRange { first: key, last: key })?;
         } else {
             books::add_dead_letter(&tx, migration.name, key, error, clock.now_ms())?;
             run.rows_failed += 1;
@@ -189,6 +192,7 @@ fn reply(migration: &'static Migration, run: &Run) -> BatchReply {
         cursor: run.verify_key.or_else(|| run.cursor()),
         rows_changed_total: run.rows_changed,
         rows_failed: run.rows_failed,
+        rows_verified: (run.proof.rows, run.rows_to_verify(migration)),
         next: run.phase(migration),
         hold: std::time::Duration::ZERO,
         wal_pages: 0,
@@ -209,7 +213,9 @@ fn in_portions(
     loop {
         let rows = size.min(rows_max - whole.scanned);
         let part = advance(tx, migration, run, rows, limits.verifies)?;
-        let is_last = part.scanned < rows || run.phase(migration) != phase;
+        // What a verification has found is kept before it is judged.
+        let is_last =
+            part.scanned < rows || run.phase(migration) != phase || run.is_verified_to_the_end();
         whole.add(part);
         if is_last || whole.is_done || whole.scanned >= rows_max || deadline.is_time_up() {
             return Ok(whole);
@@ -227,7 +233,7 @@ fn advance(
 ) -> Result<Stepped, DbError> {
     let walk = migration.walk.as_ref();
     if let Some((walk, key)) = walk.zip(run.verify_key) {
-        return verify_on(tx, migration, (walk, key), run, rows_max);
+        return verify_on(tx, migration, (&walk.whole(), key), run, rows_max);
     }
     let mut stepped = match (walk, migration.index) {
         (Some(walk), index) if !run.is_walked() => {
@@ -239,13 +245,14 @@ fn advance(
         (_, None) => Stepped { is_done: true, ..Stepped::default() },
     };
     if stepped.is_done && verifies && walk.is_some() && run.rows_scanned > 0 {
-        (run.verify_key, run.rows_differing) = (Some(run.first_key), 0);
+        run.begin_verification();
         stepped.is_done = false;
     }
     Ok(stepped)
 }
 
-/// Does it again to the next rows and takes it back: rows that would change are counted.
+/// Does it again to the next rows and takes it back: rows that would change are counted, and all
+/// are hashed as they stand.
 fn verify_on(
     tx: &Connection,
     migration: &Migration,
@@ -260,10 +267,11 @@ fn verify_on(
         return Ok(Stepped { is_done, ..Stepped::default() });
     };
     tx.execute_batch("SAVEPOINT verify").doing(ACTION)?;
-    let differing = (walk.apply)(tx, KeyRange { first: key, last })?;
+    let range = KeyRange { first: key, last };
+    let differing = (walk.apply)(tx, range)?;
     tx.execute_batch("ROLLBACK TO verify; RELEASE verify").doing(ACTION)?;
     run.rows_differing += differing;
-    run.verify_key = Some(last.saturating_add(1));
+    run.verified(tx, walk, range)?;
     Ok(Stepped { scanned, ..Stepped::default() })
 }
 

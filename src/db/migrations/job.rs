@@ -213,6 +213,7 @@ fn reply(request: &JobRequest) -> BatchReply {
         cursor: request.window.after,
         rows_changed_total: 0,
         rows_failed: 0,
+        rows_verified: (0, 0),
         next: Phase::Walk,
         hold: Duration::ZERO,
         wal_pages: 0,

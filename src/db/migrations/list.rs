@@ -57,6 +57,42 @@ pub struct MigrationStatus {
     /// Which, the first of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dead_letters: Vec<DeadLetter>,
+    /// Where it stands among the keys; absent before it begins and where no rows are walked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeyProgress>,
+    /// What a look at all rows has found after they were done; absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+}
+
+/// Progress by keys: ids may have gaps, and rows of a table be passed over.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyProgress {
+    /// The lowest key when it began.
+    pub first: i64,
+    /// Up to here it is done; `null` before the first.
+    pub done: Option<i64>,
+    /// The highest key when it began, or when it went on after a restart.
+    pub last: i64,
+}
+
+/// Rows that were looked at once more: all of them once the migration has succeeded.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    /// Rows so far.
+    pub rows_checked: i64,
+    /// Rows of them that would change once more.
+    pub rows_differing: i64,
+    /// The lowest key of the run.
+    pub first_key: i64,
+    /// The last key that was looked at.
+    pub last_key: i64,
+    /// SHA-256 over the keys and values of these rows, chained row by row: equal for equal rows.
+    pub hash: String,
+    /// When the last of them was looked at.
+    pub at: String,
 }
 
 /// A row that could not be changed.
@@ -133,7 +169,8 @@ pub fn list_migrations(conn: &Connection, now_s: i64) -> Result<Vec<MigrationSta
     } else {
         "0, 0, NULL"
     };
-    let has_finer = upgrade::column_names(conn, "_migration_runs")?.contains("rows_failed")
+    let of_runs = upgrade::column_names(conn, "_migration_runs")?;
+    let has_finer = of_runs.contains("rows_failed")
         && !upgrade::column_names(conn, "_migration_states")?.is_empty();
     let (finer, joins) = if has_finer {
         (
@@ -143,8 +180,14 @@ pub fn list_migrations(conn: &Connection, now_s: i64) -> Result<Vec<MigrationSta
     } else {
         ("NULL, NULL, NULL, NULL, 0, 0", "")
     };
+    let verified = if has_finer && of_runs.contains("verified_at_s") {
+        "r.verify_rows, r.rows_differing, r.first_key, r.verify_key - 1, r.verify_hash, \
+         r.verified_at_s, r.next_key, r.upper_key"
+    } else {
+        "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"
+    };
     let sql = format!(
-        "SELECT name, status, started_at, ended_at, error, {progress}, {finer} \
+        "SELECT name, status, started_at, ended_at, error, {progress}, {finer}, {verified} \
          FROM _async_migrations {joins} ORDER BY name"
     );
     let mut statement = conn.prepare(&sql).doing(ACTION)?;
@@ -188,6 +231,8 @@ fn read(row: &Row<'_>, now_s: i64) -> rusqlite::Result<MigrationStatus> {
         last_update_at: text(7)?,
         rows_changed: row.get::<_, Option<i64>>(12)?.unwrap_or(0),
         rows_failed: row.get::<_, Option<i64>>(13)?.unwrap_or(0),
+        keys: read_keys(row)?,
+        verification: read_verification(row)?,
         ..MigrationStatus::default()
     };
     let finer = text(8)?;
@@ -204,6 +249,26 @@ fn read(row: &Row<'_>, now_s: i64) -> rusqlite::Result<MigrationStatus> {
     }
     migration.tell_pace(now_s);
     Ok(migration)
+}
+
+fn read_keys(row: &Row<'_>) -> rusqlite::Result<Option<KeyProgress>> {
+    let (first, next, last): (Option<i64>, Option<i64>, Option<i64>) =
+        (row.get(16)?, row.get(20)?, row.get(21)?);
+    let (Some(first), Some(next), Some(last)) = (first, next, last) else { return Ok(None) };
+    let done = (next > first).then(|| next.saturating_sub(1));
+    Ok((first <= last).then_some(KeyProgress { first, done, last }))
+}
+
+fn read_verification(row: &Row<'_>) -> rusqlite::Result<Option<Verification>> {
+    let Some(at_s) = row.get(19)? else { return Ok(None) };
+    Ok(Some(Verification {
+        rows_checked: row.get(14)?,
+        rows_differing: row.get(15)?,
+        first_key: row.get(16)?,
+        last_key: row.get(17)?,
+        hash: row.get(18)?,
+        at: clock::iso_s(at_s),
+    }))
 }
 
 impl MigrationStatus {

@@ -16,6 +16,7 @@ mod job;
 mod list;
 mod nodes;
 mod observations;
+mod proof;
 mod register;
 mod registry;
 mod runs;
@@ -34,7 +35,10 @@ use rusqlite::Connection;
 pub use self::books::StoredState;
 pub use self::dry_run::DryRun;
 pub use self::job::{Job, JobRequest, JobStep, JobSteps, JobWindow};
-pub use self::list::{DeadLetter, MigrationMove, MigrationStatus, list_migrations, list_moves};
+pub use self::list::{
+    DeadLetter, KeyProgress, MigrationMove, MigrationStatus, Verification, list_migrations,
+    list_moves,
+};
 pub(super) use self::register::register;
 pub use self::registry::{MIGRATIONS, needs_of};
 pub use self::runs::CANCELLED;
@@ -71,7 +75,7 @@ pub struct Left {
 }
 
 /// A walk over the rows of one table in ascending order of a key.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Walk {
     /// The table.
     pub table: &'static str,
@@ -85,6 +89,15 @@ pub struct Walk {
     /// Changes all rows whose key lies in the range and returns how many it changed. Running it
     /// again on the same range changes nothing.
     pub apply: fn(&Connection, KeyRange) -> Result<u64, DbError>,
+    /// The columns or expressions that it sets: a verification hashes them.
+    pub target: &'static str,
+}
+
+impl Walk {
+    /// The same over all rows, for those that are done are among the others.
+    fn whole(&self) -> Self {
+        Self { only: "", ..*self }
+    }
 }
 
 /// Keys of one step, both ends included.
@@ -154,6 +167,8 @@ pub struct BatchReply {
     pub rows_changed_total: u64,
     /// Rows that this run has set aside.
     pub rows_failed: u64,
+    /// Rows that were looked at once more, and how many that will be, an estimate.
+    pub rows_verified: (u64, u64),
     /// What the next step does.
     pub next: Phase,
     /// How long the write lock was held.

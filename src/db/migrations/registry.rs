@@ -17,12 +17,12 @@ pub const MIGRATIONS: &[Migration] = &[
     build("idx_observations_tx_ts"),
     Migration {
         name: "cleanup_legacy_null_hash_ts",
-        walk: walk("transmissions", transmissions::delete_unusable),
+        walk: walk("transmissions", transmissions::delete_unusable, "hash, first_seen"),
         ..recorded("cleanup_legacy_null_hash_ts")
     },
     Migration {
         applies: Applies::WithTextObservers,
-        walk: walk("observations", observations::resolve_text_observers),
+        walk: walk("observations", observations::resolve_text_observers, "observer_idx"),
         ..unrecorded("observations_observer_idx_v1")
     },
     Migration {
@@ -33,6 +33,7 @@ pub const MIGRATIONS: &[Migration] = &[
             key: "id",
             only: "last_seen = 0",
             apply: transmissions::fill_last_seen,
+            target: "last_seen",
         }),
         left: Some(transmissions::LAST_SEEN_LEFT),
         ..unrecorded("tx_last_seen_backfill_v1")
@@ -42,7 +43,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { index: Some("idx_observations_timestamp"), ..unrecorded("obs_timestamp_index_v1") },
     build("idx_observations_observer_idx"),
     Migration {
-        walk: walk("observations", observations::fill_paths),
+        walk: walk("observations", observations::fill_paths, "path_json"),
         ..recorded("backfill_path_json_from_raw_hex_v1")
     },
     // After what changes paths and makes digests stale, before what does not.
@@ -53,6 +54,8 @@ pub const MIGRATIONS: &[Migration] = &[
             key: "id",
             only: "",
             apply: analytics::build_blocks,
+            // What is in a digest changes with each reception.
+            target: analytics::HAS_DIGEST,
         }),
         ..unrecorded(analytics::MIGRATION)
     },
@@ -66,39 +69,46 @@ pub const MIGRATIONS: &[Migration] = &[
             key: "transmission_id",
             only: "",
             apply: observations::merge_duplicates,
+            target: "id, observer_idx, path_json",
         }),
         index: Some(DEDUP_INDEX),
         ..unrecorded("observations_dedup_v1")
     },
     Migration {
-        walk: walk("transmissions", transmissions::fill_from_pubkey),
+        walk: walk("transmissions", transmissions::fill_from_pubkey, "from_pubkey"),
         index: Some("idx_transmissions_from_pubkey"),
         left: Some(transmissions::FROM_PUBKEY_LEFT),
         ..unrecorded("backfill_from_pubkey_v1")
     },
-    Migration { walk: walk("nodes", nodes::lower_keys), ..unrecorded("nodes_lower_case_keys_v1") },
-    Migration { walk: walk("nodes", nodes::count_adverts), ..recorded("advert_count_unique_v1") },
     Migration {
-        walk: walk("transmissions", transmissions::fill_channel_hash),
+        walk: walk("nodes", nodes::lower_keys, "public_key"),
+        ..unrecorded("nodes_lower_case_keys_v1")
+    },
+    Migration {
+        walk: walk("nodes", nodes::count_adverts, "advert_count"),
+        ..recorded("advert_count_unique_v1")
+    },
+    Migration {
+        walk: walk("transmissions", transmissions::fill_channel_hash, "channel_hash"),
         ..recorded("channel_hash_v1")
     },
     Migration {
-        walk: walk("transmissions", transmissions::raise_public),
+        walk: walk("transmissions", transmissions::raise_public, "channel_hash"),
         index: Some("idx_tx_channel_hash"),
         ..recorded("channel_hash_casing_v1")
     },
     build("idx_tx_scope_name"),
     Migration {
         applies: Applies::WithRegions,
-        walk: walk("nodes", nodes::fill_default_scope),
+        walk: walk("nodes", nodes::fill_default_scope, "default_scope"),
         ..recorded("backfill_default_scope_v1")
     },
     Migration {
-        walk: walk("observers", nodes::make_noise_floor_real),
+        walk: walk("observers", nodes::make_noise_floor_real, "noise_floor"),
         ..recorded("noise_floor_real_v1")
     },
     Migration {
-        walk: walk("observers", nodes::fill_last_packet_at),
+        walk: walk("observers", nodes::fill_last_packet_at, "last_packet_at"),
         ..recorded("observers_last_packet_at_v1")
     },
     build("idx_nodes_last_seen"),
@@ -175,7 +185,7 @@ const fn recorded(name: &'static str) -> Migration {
     Migration { recorded_as: Some(name), ..unrecorded(name) }
 }
 
-const fn walk(table: &'static str, apply: Apply) -> Option<Walk> {
+const fn walk(table: &'static str, apply: Apply, target: &'static str) -> Option<Walk> {
     let touches = match table.as_bytes() {
         b"transmissions" => Some("SELECT id FROM transmissions WHERE id BETWEEN ?1 AND ?2"),
         b"observations" => {
@@ -183,5 +193,5 @@ const fn walk(table: &'static str, apply: Apply) -> Option<Walk> {
         }
         _ => None,
     };
-    Some(Walk { table, touches, key: "rowid", only: "", apply })
+    Some(Walk { table, touches, key: "rowid", only: "", apply, target })
 }

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
 use super::books::{forget_dead_letters, row_span};
-use super::{MIGRATIONS, Migration, Phase, Walk, find};
+use super::proof::Proof;
+use super::{KeyRange, MIGRATIONS, Migration, Phase, Walk, find};
 use crate::clock;
 use crate::db::error::{DbError, Doing};
 use crate::db::upgrade;
@@ -33,6 +34,8 @@ pub(super) struct Run {
     pub(super) verify_rounds: u64,
     /// Rows that the verification would still change.
     pub(super) rows_differing: u64,
+    /// What the verification has read.
+    pub(super) proof: Proof,
 }
 
 /// Counting so many entries of an index takes a millisecond or two.
@@ -68,18 +71,20 @@ impl Run {
     ) -> Result<Option<(Self, u32)>, DbError> {
         let sql = "SELECT r.next_key, r.upper_key, r.rows_scanned, r.rows_changed, a.rows_total, \
                    r.rows_failed, r.first_key, r.verify_key, r.verify_rounds, r.rows_differing, \
-                   r.code_version \
+                   r.verify_rows, r.verify_hash, r.code_version \
                    FROM _migration_runs r JOIN _async_migrations a USING (name) WHERE r.name = ?1";
         tx.prepare_cached(sql)
             .and_then(|mut row| {
-                row.query_row([migration.name], |row| Ok((Self::read(row)?, row.get(10)?)))
+                row.query_row([migration.name], |row| Ok((Self::read(row)?, row.get(12)?)))
                     .optional()
             })
             .doing(BOOKKEEPING)
     }
 
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Self {
+        let (rows, hash): (u64, Option<String>) = (row.get(10)?, row.get(11)?);
+        let proof = hash.and_then(|hex| Proof::of_hex(rows, &hex));
+        let mut run = Self {
             next_key: row.get(0)?,
             upper_key: row.get(1)?,
             rows_scanned: row.get(2)?,
@@ -90,7 +95,13 @@ impl Run {
             verify_key: row.get(7)?,
             verify_rounds: row.get(8)?,
             rows_differing: row.get(9)?,
-        })
+            proof: proof.unwrap_or_default(),
+        };
+        // One that an earlier version has begun has no hash of the rows that it has read.
+        if run.verify_key.is_some() && proof.is_none() {
+            run.begin_verification();
+        }
+        Ok(run)
     }
 
     /// Fixes the upper bound. The total is the span of keys, or a bounded count that an index
@@ -142,6 +153,40 @@ impl Run {
         }
     }
 
+    /// All rows are to be looked at once more, from the first on.
+    pub(super) fn begin_verification(&mut self) {
+        (self.verify_key, self.rows_differing) = (Some(self.first_key), 0);
+        self.proof = Proof::default();
+    }
+
+    /// Notes that the rows of a range, the next after the last one, have been looked at.
+    pub(super) fn verified(
+        &mut self,
+        tx: &Connection,
+        walk: &Walk,
+        range: KeyRange,
+    ) -> Result<(), DbError> {
+        self.proof.read(tx, walk, range)?;
+        self.verify_key = Some(range.last.saturating_add(1));
+        Ok(())
+    }
+
+    /// Whether only the judgement is left of a verification.
+    pub(super) fn is_verified_to_the_end(&self) -> bool {
+        self.verify_key.is_some_and(|key| key > self.upper_key)
+    }
+
+    /// How many rows a verification has to look at: an estimate from the span of keys where the
+    /// walk passed over rows.
+    pub(super) fn rows_to_verify(&self, migration: &Migration) -> u64 {
+        match &migration.walk {
+            Some(walk) if !walk.only.is_empty() && self.first_key <= self.upper_key => {
+                self.upper_key.abs_diff(self.first_key).saturating_add(1)
+            }
+            _ => self.rows_scanned,
+        }
+    }
+
     /// Ends a verification: done if no row differs, else everything once more.
     pub(super) fn end_verification(
         &mut self,
@@ -170,8 +215,11 @@ impl Run {
         }
     }
 
+    /// The upper bound stays: up to there all rows are verified.
     pub(super) fn end_walk(&mut self) {
-        self.upper_key = self.next_key.saturating_sub(1);
+        // No key lies behind the highest that there can be.
+        self.upper_key = self.upper_key.min(i64::MAX - 1);
+        self.next_key = self.next_key.max(self.upper_key + 1);
         self.rows_total = self.rows_scanned;
     }
 
@@ -191,7 +239,8 @@ impl Run {
             tx,
             "INSERT OR REPLACE INTO _migration_runs (name, next_key, upper_key, rows_scanned, \
              rows_changed, rows_failed, first_key, verify_key, verify_rounds, rows_differing, \
-             code_version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             code_version, verify_rows, verify_hash, verified_at_s) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             params![
                 migration.name,
                 self.next_key,
@@ -203,7 +252,10 @@ impl Run {
                 self.verify_key,
                 self.verify_rounds,
                 self.rows_differing,
-                migration.version
+                migration.version,
+                self.proof.rows,
+                self.verify_key.map(|_| self.proof.hex()),
+                self.verify_key.map(|_| now_s),
             ],
         )?;
         let total = self.rows_total.max(self.rows_scanned);

@@ -44,6 +44,9 @@ pub struct AdvertSizes {
 }
 
 impl AdvertSizes {
+    /// So many steps it takes at most.
+    pub const STEPS: u32 = (WINDOW_S / DAY_S) as u32;
+
     /// Begins at `now_s`, Unix seconds.
     pub fn before(now_s: i64) -> Self {
         let days_left = WINDOW_S / DAY_S;

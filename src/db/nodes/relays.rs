@@ -58,6 +58,9 @@ pub struct RelayTally {
 }
 
 impl RelayTally {
+    /// So many steps it takes at most.
+    pub const STEPS: u32 = (WINDOW_S / STEP_S) as u32;
+
     /// Begins at `now_s`, Unix seconds.
     pub fn before(now_s: i64) -> Self {
         Self {
@@ -71,7 +74,8 @@ impl RelayTally {
         }
     }
 
-    /// Reads the next hours; `false` after the last.
+    /// Reads the next hours; `false` after the last. After an error it may be tried again: what has
+    /// been counted is not counted twice.
     ///
     /// # Errors
     /// Any failure of the database, and the deadline.
@@ -82,8 +86,9 @@ impl RelayTally {
         let from_s = (self.until_s - STEP_S).max(self.now_s - WINDOW_S);
         let mut statement = reader.statement(sql)?;
         let mut rows = statement.query((from_s, self.until_s, self.left)).doing(ACTION)?;
+        let mut receptions = 0;
         while let Some(row) = rows.next().doing(ACTION)? {
-            self.left -= 1;
+            receptions += 1;
             let Some(id) = integer(row, 0).doing(ACTION)? else { continue };
             let heard_s = integer(row, 1).doing(ACTION)?.unwrap_or(0);
             let path = stored_text(row, 2).doing(ACTION)?.unwrap_or_default();
@@ -91,7 +96,7 @@ impl RelayTally {
                 self.count(reader, key, (id, heard_s))?;
             }
         }
-        self.until_s = from_s;
+        (self.until_s, self.left) = (from_s, self.left - receptions);
         Ok(from_s > self.now_s - WINDOW_S && self.left > 0)
     }
 
@@ -107,9 +112,10 @@ impl RelayTally {
             self.numbers.insert(key.to_owned(), number);
             number
         });
-        if self.counted.insert((id, number)) {
+        if !self.counted.contains(&(id, number)) {
             let scope = scope_of(reader, &mut self.scopes, id)?;
             self.figures[number as usize].add(heard_s, self.now_s, scope);
+            self.counted.insert((id, number));
         }
         Ok(())
     }

@@ -25,7 +25,6 @@ use rusqlite::{Connection, TransactionBehavior};
 use self::group::Group;
 pub(super) use self::noted::Done;
 use self::place::Place;
-use super::counters;
 use super::error::{DbError, Doing};
 use super::lock::WriterLock;
 use super::open::OpenOptions;
@@ -79,10 +78,6 @@ pub struct Commit {
     pub outcomes: Vec<Outcome>,
     /// What was counted while writing.
     pub counts: WriteCounts,
-    /// How long the write lock was held.
-    pub hold: Duration,
-    /// Pages that the group added to the WAL.
-    pub wal_pages: u32,
 }
 
 /// What became of one record.
@@ -230,7 +225,7 @@ impl WriteConnection {
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .doing("begin a group of records")?;
-        let (started, pages) = (clock.monotonic(), counters::pages_written(&tx));
+        let started = clock.monotonic();
         let version = data_version(&tx)?;
         if self.data_version.is_some_and(|known| known != version) {
             self.tables = KnownTables::read(&tx)?;
@@ -246,8 +241,7 @@ impl WriteConnection {
         counts.wal_commits = 1;
         counts.foreign_writes = u64::from(is_foreign);
         let hold = clock.monotonic().saturating_sub(started);
-        let wal_pages = counters::pages_since(&self.conn, pages);
-        Ok(Done { answer: Commit { outcomes, counts, hold, wal_pages }, shares, hold })
+        Ok(Done { answer: Commit { outcomes, counts }, shares, hold })
     }
 
     /// Hides observers that the operator has shut out (spec §3.2); a row stays, observations refer to

@@ -102,6 +102,18 @@ fn the_connection_is_set_up_as_the_spec_asks() {
     assert_eq!(pragma(&writer, "auto_vacuum"), 2);
 }
 
+#[test]
+fn every_transaction_has_the_lock_before_its_first_statement() {
+    // 004-30, HZ 20: the books of migrations and the rebuild begin theirs without saying how.
+    let (_folder, mut writer) = writer();
+    let other = Connection::open(writer.path()).unwrap();
+    other.busy_timeout(Duration::ZERO).unwrap();
+    let tx = writer.conn.transaction().unwrap();
+    assert!(other.execute_batch("BEGIN IMMEDIATE").is_err(), "it is taken");
+    drop(tx);
+    other.execute_batch("BEGIN IMMEDIATE; ROLLBACK").unwrap();
+}
+
 /// The plans that the writer's speed depends on, whatever indexes are there (decision 16).
 #[test]
 fn an_observation_is_found_through_its_transmission() {

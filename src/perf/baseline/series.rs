@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Direction, Reading, SAMPLES_MAX};
+use super::{Reading, SAMPLES_MAX};
 
 /// A modified z-score above it disagrees (Iglewicz and Hoaglin).
 const SCORE_MAX: f64 = 3.5;
@@ -123,17 +123,13 @@ const DENSE: usize = 36;
 /// Samples up to which one a minute is kept.
 const MEDIUM: usize = 72;
 
+/// Whether a value is too high; one that is low is no fault in any series.
 fn disagrees(delta: f64, normal: f64, score: Option<f64>, reading: &Reading) -> bool {
-    let is_wrong_way = match reading.direction {
-        Direction::Above => delta > 0.0,
-        Direction::Below => delta < 0.0,
-        Direction::Both => true,
-    };
     let is_rare = match score {
-        Some(score) => score.abs() > SCORE_MAX,
-        None => delta.abs() > RELATIVE_MIN * normal.abs(),
+        Some(score) => score > SCORE_MAX,
+        None => delta > RELATIVE_MIN * normal.abs(),
     };
-    is_wrong_way && is_rare && delta.abs() > reading.floor
+    is_rare && delta > reading.floor
 }
 
 /// The middle value, or the mean of the two; 0 of nothing.

@@ -59,9 +59,14 @@ impl Load {
         is_over
     }
 
+    /// Passes of eviction, one at least, until the cap holds: each to 85 % of it or a quarter of the
+    /// packets, whichever is reached first (contract §6.5).
     fn shrink(&mut self) {
         let bytes = self.rules.bytes_max / 100 * 85;
-        self.status.evicted += self.store.shrink_to(bytes) as u64;
+        self.status.evicted += self.store.shrink_by_a_pass(bytes) as u64;
+        while self.store.bytes() > self.rules.bytes_max && self.store.len() > 0 {
+            self.status.evicted += self.store.shrink_by_a_pass(bytes) as u64;
+        }
         if !self.outline.is_exact() && self.phase != Phase::Settled {
             self.store.set_floor(Floor::Nothing);
         }

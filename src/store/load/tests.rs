@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use world::{HOUR_S, NOW_S, World, hours, record};
 
 use super::*;
-use crate::store::Seen;
+use crate::store::{Record, Seen};
 
 /// 003-01, 003-09, 003-12, 003-13: nine tenths of the rows lie outside the hot window.
 #[test]
@@ -172,6 +172,23 @@ fn rows_without_a_floor_before_the_second_phase_are_an_impossible_state() {
     assert!(error.to_string().contains("issue 1811"), "{error}");
 }
 
+/// 003-10: whatever happens to the load, its hot window is the one that it was made with.
+#[test]
+fn a_load_that_begins_afresh_has_the_hot_window_that_it_was_made_with() {
+    let mut world = World::of(96, 24, 0);
+    let hot_floor = Event::HotLoaded { floor: Floor::Since(NOW_S - 24 * HOUR_S) };
+    for commit in 1..4 {
+        world.run(10_000);
+        assert_eq!(world.events.iter().filter(|event| **event == hot_floor).count(), commit);
+        assert_eq!(world.load.status().hot_hours, 24.0);
+        let commit = commit as u64;
+        let rewritten =
+            Touches { is_all: true, begun: commit, ended: commit, ..Touches::default() };
+        world.load.touch(rewritten, world.now);
+        world.run_for(5, |_| None);
+    }
+}
+
 /// 003-10.
 #[test]
 fn a_hot_window_longer_than_the_retention_is_cut_to_it() {
@@ -260,6 +277,39 @@ fn what_arrives_never_breaks_the_cap_and_pushes_out_the_oldest() {
         assert!(world.load.store.contains(id), "the newest is in");
     }
     assert!(world.load.status().evicted > 0);
+}
+
+/// Contract §6.5: the oldest are small here, so that to free 15 % of the bytes would take out nine of
+/// ten packets. More than a quarter goes only where the cap demands it.
+#[test]
+fn what_arrives_pushes_out_a_quarter_of_the_packets_at_most() {
+    let mut rows: BTreeMap<i64, Record> =
+        (1_000..2_200).map(|id| (id, record(id, NOW_S - 10_000 + id, 0))).collect();
+    for id in 1..=100 {
+        let heard_s = NOW_S - 1_000 + id;
+        let seen = |n| Seen { id: id * 10_000 + n, timestamp_s: heard_s, ..Seen::default() };
+        let seen = (0..2_000).map(seen).collect();
+        rows.insert(id, Record { seen, ..record(id, heard_s, 0) });
+    }
+    let mut world = World::with(rows, LoadRules::new(None, None, 1 << 30, 25));
+    world.run(10_000);
+    assert_eq!(world.held().len(), 1_300);
+    world.load.rules.bytes_max = world.load.store.publish().bytes() + 2_000;
+    let (mut evicted, mut passes) = (0, 0);
+    for id in 3_000..4_000 {
+        let held = world.load.store.len() as u64;
+        world.rows.insert(id, record(id, NOW_S + id, 0));
+        world.version += 1;
+        let commit = id.unsigned_abs();
+        world.load.touch(Touches { begun: commit, ended: commit, ..Touches::default() }, world.now);
+        world.run(20);
+        assert!(world.bytes_most <= world.load.rules.bytes_max && world.load.store.contains(id));
+        let now_evicted = world.load.status().evicted;
+        assert!(now_evicted - evicted <= held.div_ceil(4), "{}", now_evicted - evicted);
+        passes += u64::from(now_evicted > evicted);
+        evicted = now_evicted;
+    }
+    assert!((1..10).contains(&passes), "{passes} passes: one makes room for many");
 }
 
 /// Receptions, deletions and changes between any two steps of a load.

@@ -2,10 +2,11 @@
 
 use super::names::{
     ACKNOWLEDGED, ATTEMPTS, COMMITTED, CONNECTED, CONNECTS, DISCONNECTS, GROUPS, HELD, IGNORED,
-    LIVE_CLIENTS, LIVE_DROPPED, LOST_SESSIONS, MESSAGES, PANICS, PENDING, QUEUE_AGE,
+    LIVE_CLIENTS, LIVE_DROPPED, LOST_SESSIONS, MESSAGES, NOTES, PANICS, PENDING, QUEUE_AGE,
     QUEUE_CAPACITY, QUEUE_DEPTH, QUEUE_DROPPED, RECEIPT_AGE, REJECTED, RESUMED, SOURCE_DROPPED,
     STALE_RECEIPTS, STALLED, WATCHDOG_AGE,
 };
+use crate::ingest::RejectCounts;
 use crate::ingest::source_status::SourceSnapshot;
 use crate::perf::intake::IntakeCounts;
 use crate::perf::prometheus::{Metric, Page};
@@ -24,6 +25,14 @@ pub(super) fn queue(page: &mut Page, counts: &IntakeCounts, now_ms: i64) {
     page.single(&GROUPS, Some(counts.groups as f64));
     let stalled_ms = counts.stall.as_ref().map_or(0, |stall| now_ms - stall.since_ms);
     page.single(&STALLED, Some(seconds(stalled_ms)));
+}
+
+/// Writes what was odd about messages that were taken.
+pub(super) fn notes(page: &mut Page, counts: &RejectCounts) {
+    let mut family = page.family(&NOTES);
+    for (reason, count) in counts.notes() {
+        family.count(&[("reason", reason)], count);
+    }
 }
 
 /// Writes live clients; what is not known is left out.

@@ -97,6 +97,10 @@ metrics! {
     );
     COMMITTED = counter("corescope_ingest_committed_total", "Deliveries durably committed.");
     GROUPS = counter("corescope_ingest_groups_total", "Groups in which they were committed.");
+    NOTES = counter(
+        "corescope_ingest_notes_total",
+        "What was odd about messages that were taken all the same, by reason."
+    );
     STALLED = gauge(
         "corescope_ingest_stalled_seconds",
         "How long commits have failed; 0 when they succeed."

@@ -226,7 +226,7 @@ impl Rows {
         };
         let is_shown = |node: &&&Node| !is_elsewhere(&node.key);
         let senders_all = self::senders(&scope, |_| false);
-        let mut capability: Vec<(usize, String, Value)> = Vec::new();
+        let mut capability: Vec<([String; 3], Value)> = Vec::new();
         for node in nodes.iter().filter(is_shown) {
             let adverts = senders_all.get(&node.key).map_or(0, |sender| sender.size_max);
             let relays = hops.keys().filter(|hop| hop.len() > 2).filter(|hop| {
@@ -242,14 +242,15 @@ impl Rows {
             };
             let name = named(node.name.clone(), &node.key);
             let status = ["confirmed", "suspected", "unknown"][rank];
-            let sort_name = format!("{} {}", name.to_lowercase(), node.key);
+            // The name as a whole comes first: "Hill" stands before "Hill 2", whatever their keys.
+            let place = [rank.to_string(), name.to_lowercase(), node.key.clone()];
             let row = json!({ "pubkey": node.key, "name": name, "role": node.role,
                 "status": status, "evidence": evidence, "lastSeen": node.last_seen,
                 "maxHashSize": adverts.max(path).max(1) });
-            capability.push((rank, sort_name, row));
+            capability.push((place, row));
         }
-        capability.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
-        let capability: Vec<Value> = capability.into_iter().map(|(_, _, row)| row).collect();
+        capability.sort_by(|a, b| a.0.cmp(&b.0));
+        let capability: Vec<Value> = capability.into_iter().map(|(_, row)| row).collect();
         let hour = |(hour, sizes): (String, [u64; 3])| json!({ "1": sizes[0], "2": sizes[1], "3": sizes[2], "hour": hour });
         json!({
             "attributionMethod": if homes.is_empty() { "observer" } else { "repeater" },

@@ -4,7 +4,8 @@ use std::process::Output;
 
 use serde_json::json;
 
-use super::{LAST_SEEN, number, seeded};
+use super::verified::verification;
+use super::{LAST_SEEN, number, seeded, unhindered};
 use crate::support::process::{Process, wait_for};
 
 const KEY: &str = "a-key-that-is-strong-enough";
@@ -12,7 +13,8 @@ const KEY: &str = "a-key-that-is-strong-enough";
 fn prepare() -> Process {
     let process = Process::prepare(&json!({
         "apiKey": KEY,
-        "migrations": {"batchRowsMax": 50, "dutyCycle": 0.05},
+        // Longer than any test.
+        "migrations": unhindered(json!({"batchRowsMax": 1, "dutyCycle": 1, "pauseMinMs": 1_000})),
         "mqttSources": [{"name": "nowhere", "broker": "mqtt://127.0.0.1:1", "topics": ["a"]}]
     }));
     let (_folder, path) = seeded(4_000);
@@ -33,7 +35,7 @@ fn stdout(output: &Output) -> String {
 
 #[test]
 fn offline_it_shows_steers_predicts_and_runs() {
-    let process = prepare();
+    let mut process = prepare();
     let path = process.database();
     let db = ["--db", path.to_str().unwrap()];
     let say = |action: &[&str]| stdout(&migrate(&process, &[&db, action].concat()));
@@ -47,10 +49,18 @@ fn offline_it_shows_steers_predicts_and_runs() {
     say(&["--resume", LAST_SEEN]);
     say(&["--run"]);
     assert_eq!(number(&path, "SELECT COUNT(*) FROM transmissions WHERE last_seen = 0"), 0);
-    assert!(say(&["--status"]).contains("succeeded"));
+    let listed = say(&["--status"]);
+    let line = listed.lines().find(|line| line.contains(LAST_SEEN)).unwrap();
+    let hash = verification(&path, LAST_SEEN).unwrap().hash;
+    let verified = format!("4000 verified, 0 differ, sha256 {hash}");
+    assert!(line.contains("succeeded") && line.contains(&verified), "{line}");
     let refused = migrate(&process, &[&db[..], &["--pause", LAST_SEEN]].concat());
     let error = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(error.contains("cannot pause: it is succeeded"), "{error}");
+    process.start();
+    let url = process.url("");
+    let listed = stdout(&migrate(&process, &["--url", &url]));
+    assert!(listed.contains(&verified), "a running process tells it too: {listed}");
 }
 
 #[test]

@@ -9,10 +9,12 @@ use corescope::db::migrations::{BatchState, list_migrations};
 use corescope::db::{self, DbError, OpenOptions};
 use corescope::perf::backfill::{Readings, State};
 
+use super::verified::proof;
 use super::{
     LAST_SEEN, conduct, conductor, conductor_with, content, limits, mark_done, number, open,
     open_at, read, request, run_all, seeded, state_of, text,
 };
+use crate::faults::SmallVolume;
 
 const WRONG: &str = "SELECT COUNT(*) FROM transmissions WHERE last_seen <> COALESCE((SELECT \
                      MAX(timestamp) FROM observations WHERE transmission_id = transmissions.id), 0)";
@@ -182,6 +184,79 @@ fn a_full_disk_throttles_and_goes_on_when_there_is_room() {
     assert!(told, "nobody was told");
     assert_eq!(state_of(&writer, LAST_SEEN), State::Succeeded);
     assert_eq!(number(&path, WRONG), 0);
+}
+
+/// Takes all room of a volume but for some pages.
+fn fill(volume: &SmallVolume, pages_left: u64) -> std::path::PathBuf {
+    let filler = volume.path().join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    let mut bytes = 0;
+    while let Ok(written) = std::io::Write::write(&mut file, &[0; 4_096]) {
+        bytes += written as u64;
+    }
+    file.set_len(bytes.saturating_sub(pages_left * 4_096)).unwrap();
+    filler
+}
+
+#[test]
+fn a_disk_that_is_really_full_amid_a_batch_throttles_and_goes_on_when_there_is_room() {
+    let Some(volume) = SmallVolume::mount(16) else {
+        eprintln!("SKIPPED: no small volume can be mounted here");
+        return;
+    };
+    let (_folder, seed) = seeded(3_000);
+    let path = volume.path().join("mesh.db");
+    std::fs::copy(&seed, &path).unwrap();
+    run_all(&seed);
+    let clock = Clock::manual(0);
+    let mut writer = open_at(&path, &clock);
+    let config = MigrationsConfig { batch_rows_max: 400, ..MigrationsConfig::default() };
+    let mut conductor = conductor_with(&writer, &clock, &config);
+    let filled = "SELECT COUNT(*) FROM transmissions WHERE last_seen > 0";
+    let (mut filler, mut refused) = (None, 0);
+    for _ in 0..100_000 {
+        match conductor.next(&Readings::QUIET, false) {
+            Step::Record(moves) => {
+                if let Err(error) = writer.record_moves(&moves) {
+                    assert!(matches!(error, DbError::Full { .. }), "{error}");
+                    conductor.put_back(moves);
+                    clock.advance_ms(5_000);
+                }
+            }
+            Step::Batch(request, limits) => {
+                let before = number(&path, filled);
+                // The first pages of the batch have room, those after them have not.
+                if before > 1_000 && filler.is_none() {
+                    filler = Some(fill(&volume, 3));
+                }
+                let answer = writer.run_bounded(&request, &limits);
+                let is_full = matches!(answer, Err(DbError::Full { .. }));
+                assert!(is_full || answer.is_ok(), "{answer:?}");
+                conductor.note(answer);
+                if !is_full {
+                    continue;
+                }
+                assert_eq!(number(&path, filled), before, "the batch is taken back whole");
+                let live = conductor.live();
+                let run = live.iter().find(|run| run.name == LAST_SEEN).unwrap();
+                assert_eq!(run.state, State::Throttled);
+                assert!(run.reason.contains("the disk is full"), "{}", run.reason);
+                refused += 1;
+                if refused == 3 {
+                    std::fs::remove_file(filler.as_ref().unwrap()).unwrap();
+                }
+            }
+            Step::After(pause) => {
+                clock.advance_ms(i64::try_from(pause.as_millis()).unwrap().max(1));
+            }
+            Step::Job(..) | Step::Idle => break,
+        }
+    }
+    assert_eq!(refused, 3, "the disk was not full");
+    assert_eq!(state_of(&writer, LAST_SEEN), State::Succeeded);
+    writer.close().unwrap();
+    assert_eq!(content(&path), content(&seed));
+    assert_eq!(proof(&path, LAST_SEEN), proof(&seed, LAST_SEEN));
 }
 
 #[test]

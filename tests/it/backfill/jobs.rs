@@ -164,12 +164,10 @@ fn a_step_that_is_told_to_stop_changes_nothing() {
     assert_eq!(number(&path, "SELECT COUNT(*) FROM observations"), 6_000);
 }
 
-#[actix_web::test]
-async fn another_actor_asks_for_a_job_and_is_told_how_it_ended() {
-    let Some(api) = Api::that_writes(corescope::config::Config::default()) else { return };
+/// Nothing but jobs is to run.
+async fn pause_migrations(api: &Api) {
     let actors = api.actors.as_ref().unwrap();
     for name in api.json("/api/perf/async-migrations").await.as_array().unwrap() {
-        // Nothing but the job is to run.
         let steer = corescope::actors::backfill::Steer {
             name: name["name"].as_str().unwrap().to_owned(),
             command: corescope::perf::backfill::Command::Pause,
@@ -178,10 +176,54 @@ async fn another_actor_asks_for_a_job_and_is_told_how_it_ended() {
         let _ = actors.backfill.ask(steer).await;
     }
     actors.begin_backfill();
+}
+
+async fn end_of(api: &Api, job: Job) -> JobEnd {
     let (ended, end) = oneshot::channel::<JobEnd>();
-    let message = RunJob { job: DeleteOld::job(0), by: "test".to_owned(), ended: Some(ended) };
-    assert_eq!(actors.backfill.ask(message).await.unwrap(), State::Pending);
-    let end = end.await.unwrap();
+    let message = RunJob { job, by: "test".to_owned(), ended: Some(ended) };
+    let backfill = &api.actors.as_ref().unwrap().backfill;
+    assert_eq!(backfill.ask(message).await.unwrap(), State::Pending);
+    end.await.unwrap()
+}
+
+/// Changes rows, then breaks.
+struct Breaks;
+
+impl JobSteps for Breaks {
+    fn step(&self, tx: &Connection, _: JobWindow) -> Result<JobStep, DbError> {
+        tx.execute("DELETE FROM observations", []).map_err(failed)?;
+        panic!("broken on purpose");
+    }
+
+    fn next_key(&self, _: &Connection, _: Option<i64>) -> Result<Option<i64>, DbError> {
+        Ok(None)
+    }
+}
+
+#[actix_web::test]
+async fn a_step_that_panics_fails_its_run_and_nothing_else() {
+    // 002-04, 002-05, decision 12: what it had changed is taken back, the writer lives on.
+    let Some(api) = Api::that_writes(corescope::config::Config::default()) else { return };
+    pause_migrations(&api).await;
+    let path = api.folder.path().join("meshcore.db");
+    let before = number(&path, "SELECT COUNT(*) FROM observations");
+    let (source, steps) = (Source::Retention, Arc::new(Breaks));
+    let job = Job { name: "breaks", source, frees_space: false, steps };
+    let end = end_of(&api, job).await;
+    assert_eq!(
+        (end.state, end.error.as_deref()),
+        (State::Failed, Some("migration breaks panicked"))
+    );
+    assert_eq!(number(&path, "SELECT COUNT(*) FROM observations"), before);
+    let end = end_of(&api, DeleteOld::job(i64::MAX)).await;
+    assert_eq!((end.state, end.rows_changed), (State::Succeeded, before.unsigned_abs()));
+}
+
+#[actix_web::test]
+async fn another_actor_asks_for_a_job_and_is_told_how_it_ended() {
+    let Some(api) = Api::that_writes(corescope::config::Config::default()) else { return };
+    pause_migrations(&api).await;
+    let end = end_of(&api, DeleteOld::job(0)).await;
     assert_eq!((end.state, end.rows_changed), (State::Succeeded, 0));
     let jobs = api.json("/api/perf/jobs").await;
     assert_eq!(jobs[0]["name"], "retention_observations");

@@ -7,7 +7,7 @@ use corescope::store::Floor;
 use serde_json::json;
 
 use super::faults::Gate;
-use super::{Loading, PATIENCE, count, rules, wait_until};
+use super::{Loading, PATIENCE, count, pass_time, rules, wait_until};
 use crate::support::api::{Api, ask};
 
 async fn post(api: &Api, number: u32) -> String {
@@ -86,11 +86,7 @@ async fn rows_of_another_program_are_seen_within_a_look_and_kept_lists_with_them
     );
     let window = Arc::clone(&api.state.window);
     let held = window.latest().transmissions();
-    wait_until(|| {
-        api.clock.advance_ms(600);
-        window.latest().transmissions() == held + 1
-    })
-    .await;
+    pass_time(&api, 600, || window.latest().transmissions() == held + 1).await;
     assert_eq!(api.json("/api/packets?limit=1").await["total"], before + 1);
     loading.loader.stop(PATIENCE).await;
 }

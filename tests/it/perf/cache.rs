@@ -184,16 +184,14 @@ async fn an_error_lasts_no_longer_than_its_cause() {
 }
 
 #[actix::test]
-async fn an_answer_knows_its_age_and_equal_looks_get_the_same_bytes() {
+async fn equal_looks_get_the_same_bytes() {
     let clock = clock();
     let cache = cache(&clock);
-    assert_eq!(cache.peek::<_, ()>(Peek(Subject::Io)).await.unwrap().age, None);
     assert!(cache.tell(ShowIo(Arc::new(sample(&clock)))));
     let first = cache.peek::<_, ()>(Peek(Subject::Io)).await.unwrap();
     clock.advance_ms(700);
     let second = cache.peek::<_, ()>(Peek(Subject::Io)).await.unwrap();
-    assert_eq!(second.age.unwrap().as_millis(), 700);
-    assert_eq!(first.body.as_ptr(), second.body.as_ptr(), "the body was made again");
+    assert_eq!(first.as_ptr(), second.as_ptr(), "the body was made again");
 }
 
 /// 001-03 against the original's own answer to its own file: every key it has, we have.

@@ -13,7 +13,7 @@ use corescope::actors::perf::{EVERY, IngestParts, PerfActors, PerfParts};
 use corescope::actors::stats_file::{
     PeekStatsFile, PublishInputs, Publisher, StatsFile, StopStatsFile, Tick, Work,
 };
-use corescope::actors::vitals::WriteSide;
+use corescope::actors::vitals::{AcceptAsNormal, WriteSide};
 use corescope::clock::Clock;
 use corescope::db::probe::SqliteProbe;
 use corescope::db::{self, Database, OpenOptions, Readers};
@@ -302,6 +302,24 @@ async fn the_actors_tick_by_themselves_and_stop() {
     perf.stop(LINE).await;
     assert_eq!(deaths.recv().await, Some("cache"), "the cache was left behind");
     assert!(folder.path().join("normals.json").exists(), "what is normal was not saved");
+}
+
+#[actix::test]
+async fn what_is_accepted_as_normal_is_forgotten_also_after_a_restart() {
+    let clock = Clock::manual(1_795_349_318_500);
+    let (folder, database) = empty_database(&clock);
+    let normals = folder.path().join("normals.json");
+    let learned = r#"{"version":1,"series":{"process.write":[1.0,2.0],"process.rss":[3.0]}}"#;
+    std::fs::write(&normals, learned).unwrap();
+    let (lifelines, _deaths) = Lifelines::new();
+    let parts = PerfParts { every: None, ..parts(&folder, &database, &clock) };
+    let perf = PerfActors::start(parts, &lifelines);
+    let accept = |series: &str| perf.lines.vitals.ask(AcceptAsNormal(series.to_owned()));
+    accept("process.write").await.unwrap();
+    let saved = std::fs::read_to_string(&normals).unwrap();
+    assert!(!saved.contains("process.write") && saved.contains("process.rss"), "{saved}");
+    assert!(accept("process.write").await.is_err(), "nothing is known of it any more");
+    perf.stop(LINE).await;
 }
 
 fn empty_database(clock: &Clock) -> (tempfile::TempDir, Database) {

@@ -111,14 +111,15 @@ async fn what_a_browser_sends_by_itself_does_not_write() {
 #[actix_web::test]
 async fn nothing_writes_without_a_strong_key() {
     let writers = || {
-        let keyed = ["/api/packets", "/api/perf/reset", "/api/backup"];
+        let accept = "/api/perf/anomalies/{series}/accept";
+        let keyed = ["/api/packets", "/api/perf/reset", "/api/backup", accept];
         web::table().into_iter().filter(move |endpoint| {
             let is_steering = endpoint.path.starts_with("/api/perf/async-migrations/");
             let is_open = endpoint.method == Method::GET && endpoint.path != "/api/backup";
             !is_open && (is_steering || keyed.contains(&endpoint.path))
         })
     };
-    assert_eq!(writers().count(), 6, "a route that writes is not listed here, or one has gone");
+    assert_eq!(writers().count(), 7, "a route that writes is not listed here, or one has gone");
     let weak = Config { api_key: Some(corescope::config::Secret::new("password")), ..private() };
     for (config, key, status) in [
         (Config::default(), None, 403),

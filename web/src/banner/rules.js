@@ -22,7 +22,7 @@ import { clockTime, count, duration, isNumber, parseUtc } from '../shared/format
  */
 
 export const STALE_MS = 300_000;
-export const FAILURE_SHOWN_MS = 600_000;
+const FAILURE_SHOWN_MS = 600_000;
 
 /** The header by its first token: `loading; progress=7` is `loading` (defect a). @param {string | null} header */
 export function loadStateOf(header) {

@@ -3,7 +3,6 @@
 import { h, setAttribute, setText } from '../shared/dom.js';
 import { isNumber, UNKNOWN } from '../shared/format.js';
 import { shown } from '../shared/safe_text.js';
-import { isoTitle } from '../shared/time_text.js';
 import { clockUtc, familyOf, shortAgo } from './short_text.js';
 import { routeName, typeName } from './names.js';
 
@@ -11,6 +10,9 @@ import { routeName, typeName } from './names.js';
  * @template R
  * @typedef {import('../shared/table.js').Column<R>} Column
  */
+
+/** ISO 8601 in UTC, for tooltips. @param {number | null | undefined} ms @returns {string | null} */
+const isoTitle = (ms) => (isNumber(ms) ? new Date(ms).toISOString() : null);
 
 /** The time in UTC, and how long ago that was. @param {string} [classes] @returns {HTMLElement} */
 export function timeCell(classes = 'when') {

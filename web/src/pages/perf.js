@@ -42,7 +42,7 @@ async function optional(name, unread, asked) {
 /** @type {import('../pages.js').Mount} */
 export function mount(root) {
   const age = freshnessLine();
-  const status = statusSection();
+  const status = statusSection(() => commanded());
   const overview = makeFigures();
   const refresh = () => poll.refresh();
   const commanded = async () => {
@@ -141,13 +141,20 @@ function overviewFigures(perf, health) {
   ];
 }
 
-/** What is wrong, in words. */
-function statusSection() {
+/** What is wrong, in words. @param {() => void} commanded after a command was given */
+function statusSection(commanded) {
   const verdict = h('p', { class: 'verdict__line' });
   const judged = h('p', { class: 'note' });
+  const outcome = h('p', { class: 'note', role: 'status' });
   const list = h('ul', { class: 'findings' });
   const live = h('div', { role: 'status' }, verdict);
-  const element = h('section', { class: 'card verdict', 'aria-label': 'What is wrong' }, live, list, judged);
+  const element = h('section', { class: 'card verdict', 'aria-label': 'What is wrong' }, live, list, outcome, judged);
+  /** @param {Event} event */
+  const accept = async ({ currentTarget }) => {
+    const told = await (await import('../perf/commands.js')).acceptAsNormal(/** @type {HTMLButtonElement} */ (currentTarget).value);
+    if (told) setText(outcome, told.text);
+    if (told?.isDone) commanded();
+  };
   return {
     element,
     /** @param {Finding[]} findings @param {Schemas['AnomaliesBody'] | null} anomalies */
@@ -157,11 +164,13 @@ function statusSection() {
       setAttribute(element, 'data-level', tone);
       reconcile(list, findings, {
         key: ({ key }) => key,
-        make: () => h('li', { class: 'finding' }, h('span', { class: 'finding__what' }), ' ', h('span', { class: 'finding__since' })),
+        make: ({ acceptable }) => h('li', { class: 'finding' }, h('span', { class: 'finding__what' }), ' ', h('span', { class: 'finding__since' }),
+          ...(acceptable ? [' ', h('button', { type: 'button', class: 'quiet', value: acceptable, on: { click: accept } }, 'Accept as normal')] : [])),
         update(line, finding) {
+          const [what, since] = /** @type {HTMLElement[]} */ ([...line.children]);
           setAttribute(line, 'data-level', finding.tone);
-          setText(/** @type {Node} */ (line.firstElementChild), finding.what);
-          setText(/** @type {Node} */ (line.lastElementChild), finding.details);
+          setText(/** @type {Node} */ (what), finding.what);
+          setText(/** @type {Node} */ (since), finding.details);
         },
       });
       list.hidden = findings.length === 0;

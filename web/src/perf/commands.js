@@ -30,8 +30,14 @@ export async function command(migration, command) {
 /** Counts requests anew. @returns {Promise<Outcome | null>} */
 export const resetRequests = () => keyed((key) => post('/api/perf/reset', { key }), () => 'Requests are counted anew.');
 
+/** Takes what a series does now as normal. @param {string} series @returns {Promise<Outcome | null>} */
+export const acceptAsNormal = (series) => keyed(
+  (key) => post('/api/perf/anomalies/{series}/accept', { path: { series }, key }),
+  () => `What ${series} does now is normal; it is learned afresh.`,
+);
+
 /** @param {Schemas['DryRun']} prediction */
-export function predictionText({ rowsLeft, rowsSampled, rowsChanged, holdSec, durationSec, walBytes, diskBytes, indexHoldSec, isAmplified }) {
+function predictionText({ rowsLeft, rowsSampled, rowsChanged, holdSec, durationSec, walBytes, diskBytes, indexHoldSec, isAmplified }) {
   const share = rowsSampled > 0 ? ` (${count(rowsChanged)} of ${count(rowsSampled)} tried rows would change)` : '';
   const index = typeof indexHoldSec === 'number' ? ` One step holds the writer ${fixed(indexHoldSec, 1)} s: building the index.` : '';
   const spread = isAmplified ? ' Rows lie far apart: larger batches pay.' : '';

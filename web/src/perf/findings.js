@@ -8,7 +8,8 @@ import {
 /**
  * @typedef {import('../shared/api.js').Schemas} Schemas
  * @typedef {Schemas['Anomaly']} Anomaly
- * @typedef {{ key: string, tone: 'bad' | 'warn', what: string, details: string }} Finding
+ * `acceptable`: the series that may be taken as normal.
+ * @typedef {{ key: string, tone: 'bad' | 'warn', what: string, details: string, acceptable?: string }} Finding
  * @typedef {{
  *   anomalies: Schemas['AnomaliesBody'] | null,
  *   migrations: Schemas['MigrationView'][] | null,
@@ -35,7 +36,7 @@ const SUBJECTS = {
 };
 
 /** @param {string} series */
-export function subjectOf(series) {
+function subjectOf(series) {
   const known = SUBJECTS[series];
   if (known) return known;
   const write = /^write\.(.+)\.(rows|wal|transactions|errors)$/.exec(series);
@@ -46,7 +47,7 @@ export function subjectOf(series) {
 }
 
 /** A figure in its unit. @param {number} value @param {string} unit */
-export function figureOf(value, unit) {
+function figureOf(value, unit) {
   switch (unit) {
     case 'B/s': return byteRate(value);
     case 'B': return bytes(value);
@@ -69,11 +70,12 @@ export function anomalyFinding(anomaly, nowMs) {
     tone: rule === 'threshold' ? 'bad' : 'warn',
     what: `${subjectOf(series)}: ${figureOf(value, unit)}, ${against}${from}`,
     details: sinceText(sinceMs, nowMs),
+    ...(rule === 'baseline' ? { acceptable: series } : {}),
   };
 }
 
 /** @param {number | null | undefined} ms @param {number} nowMs */
-export function sinceText(ms, nowMs) {
+function sinceText(ms, nowMs) {
   return ms ? `since ${clockTime(ms)} (${duration((nowMs - ms) / 1000)})` : '';
 }
 

@@ -33,7 +33,7 @@ export function ioRows(io) {
 }
 
 /** Pressure in words. @param {Schemas['Pressure'] | null | undefined} pressure */
-export function pressureText(pressure) {
+function pressureText(pressure) {
   return pressure ? `${fixed(pressure.some.avg10, 1)} %` : '—';
 }
 

@@ -20,7 +20,7 @@ export function migrationsSection(commanded) {
     columns: [
       { key: 'name', label: 'Done', isHeader: true, class: 'mono', text: (/** @type {Migration} */ { name }) => name },
       { key: 'state', label: 'State', text: ({ state }) => state, tone: ({ state }) => stateTone(state) },
-      { key: 'rows', label: 'Rows', isNumber: true, text: ({ rowsProcessed }) => count(rowsProcessed) },
+      { key: 'rows', label: 'Rows', isNumber: true, text: ({ rowsProcessed }) => count(rowsProcessed), hint: verifiedText },
       { key: 'changed', label: 'Changed', isNumber: true, text: ({ rowsChanged }) => count(rowsChanged) },
       { key: 'aside', label: 'Set aside', isNumber: true, text: ({ rowsFailed }) => count(rowsFailed), tone: ({ rowsFailed }) => (rowsFailed > 0 ? 'warn' : null) },
       { key: 'took', label: 'Took', isNumber: true, text: ({ elapsedSec }) => duration(elapsedSec) },
@@ -109,6 +109,12 @@ function item(name, commanded) {
       });
     },
   };
+}
+
+/** What was looked at once more. @param {Migration} migration */
+function verifiedText({ verification }) {
+  if (!verification) return null;
+  return `${count(verification.rowsChecked)} verified, ${count(verification.rowsDiffering)} differ, SHA-256 ${verification.hash}`;
 }
 
 /** What ingest feels of it. @param {{ before?: number | null, during?: number | null } | null | undefined} wait */

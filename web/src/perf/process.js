@@ -29,7 +29,7 @@ const limit = (value, write) => (isNumber(value) ? (value === 0 ? 'no limit' : w
 const hours = (value) => `${fixed(value, 0)} h`;
 
 /** @param {Schemas['PerfStore']} store @returns {Figure[]} */
-export function storeFigures(store) {
+function storeFigures(store) {
   const load = loadText(store);
   const oldest = parseUtc(store.oldestLoaded);
   return [
@@ -67,7 +67,7 @@ export function storeSection() {
 }
 
 /** @param {Schemas['Health'] | null} health @param {Schemas['Overview']} perf @param {Schemas['IoBody'] | null} io @returns {Figure[]} */
-export function runtimeFigures(health, perf, io) {
+function runtimeFigures(health, perf, io) {
   const { heapAllocMB, heapSysMB, goroutines, numCPU } = perf.goRuntime;
   const loop = health?.eventLoop;
   const unread = health ? null : 'health cannot be read';

@@ -6,7 +6,7 @@
  * @typedef {{ perS: number, baselinePerS: number | null, isHigh: boolean }} Rate
  */
 
-export const RULES = { windowMs: 300_000, factor: 10, historyMinMs: 30_000, floorPerS: 0.05 };
+const RULES = { windowMs: 300_000, factor: 10, historyMinMs: 30_000, floorPerS: 0.05 };
 const KEPT_MS = 360_000;
 
 /**

@@ -167,7 +167,7 @@ function note(path, ms) {
 }
 
 /** @param {string} template @param {Asked} asked */
-export function urlOf(template, { path = {}, query = {} }) {
+function urlOf(template, { path = {}, query = {} }) {
   const url = template.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(path[name] ?? ''));
   const wanted = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {

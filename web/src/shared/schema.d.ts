@@ -41,7 +41,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ErrorBody"];
+                        "application/json": components["schemas"]["WarmingUpBody"];
                     };
                 };
             };
@@ -101,7 +101,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["ErrorBody"];
+                        "application/json": components["schemas"]["WarmingUpBody"];
                     };
                 };
             };
@@ -1211,6 +1211,72 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/perf/anomalies/{series}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Says that what a series does now is its normal: it is learned afresh. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description one that a baseline flags */
+                    series: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description no longer flagged from the next judgement on */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": Record<string, never>;
+                    };
+                };
+                /** @description no key or the wrong one */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description writing is disabled */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+                /** @description nothing was learned of it */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -2598,6 +2664,24 @@ export interface components {
              */
             writeBytesPerSec: number;
         };
+        /** @description Progress by keys: ids may have gaps, and rows of a table be passed over. */
+        KeyProgress: {
+            /**
+             * Format: int64
+             * @description Up to here it is done; `null` before the first.
+             */
+            done?: number | null;
+            /**
+             * Format: int64
+             * @description The lowest key when it began.
+             */
+            first: number;
+            /**
+             * Format: int64
+             * @description The highest key when it began, or when it went on after a restart.
+             */
+            last: number;
+        };
         /** @description The values that hold now. Names are those of the configuration. */
         KnobValues: {
             /**
@@ -2837,6 +2921,7 @@ export interface components {
              * @description Seconds left at the present rate; 0 if unknown.
              */
             etaSec: number;
+            keys?: components["schemas"]["KeyProgress"] | null;
             /** @description As stored. */
             lastUpdateAt?: string | null;
             /** @description Its name. */
@@ -2876,6 +2961,7 @@ export interface components {
             stateSince?: string | null;
             /** @description `running` (which includes waiting), `done`, `failed` or `unknown`. */
             status: string;
+            verification?: components["schemas"]["Verification"] | null;
         };
         /** @description One migration: what the books say, and what is going on where it is not at its end. */
         MigrationView: components["schemas"]["MigrationStatus"] & {
@@ -4135,6 +4221,44 @@ export interface components {
             name: string;
         };
         Vec: (null | string)[];
+        /** @description Rows that were looked at once more: all of them once the migration has succeeded. */
+        Verification: {
+            /** @description When the last of them was looked at. */
+            at: string;
+            /**
+             * Format: int64
+             * @description The lowest key of the run.
+             */
+            firstKey: number;
+            /** @description SHA-256 over the keys and values of these rows, chained row by row: equal for equal rows. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description The last key that was looked at.
+             */
+            lastKey: number;
+            /**
+             * Format: int64
+             * @description Rows so far.
+             */
+            rowsChecked: number;
+            /**
+             * Format: int64
+             * @description Rows of them that would change once more.
+             */
+            rowsDiffering: number;
+        };
+        /** @description 503 while analytics are not ready. */
+        WarmingUpBody: {
+            /** @description For people. */
+            error: string;
+            /**
+             * Format: int32
+             * @description As in `Retry-After`, seconds.
+             */
+            retry_after_s: number;
+            task?: components["schemas"]["WarmupTask"] | null;
+        };
         /** @description One piece of work that has to end before the process is as fast and complete as it can be. */
         WarmupTask: {
             /**

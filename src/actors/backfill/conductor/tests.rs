@@ -99,6 +99,7 @@ fn more(cursor: i64, scanned: u64, hold_ms: u64) -> BatchReply {
         cursor: Some(cursor),
         rows_changed_total: cursor.unsigned_abs(),
         rows_failed: 0,
+        rows_verified: (0, 0),
         next: Phase::Walk,
         hold: Duration::from_millis(hold_ms),
         wal_pages: 1,
@@ -270,6 +271,24 @@ fn what_ingest_waits_is_told_as_before_and_during() {
     stage.conductor.see_ingest_wait(None);
     let wait = stage.live().ingest_wait_p99_ms;
     assert_eq!((wait.before, wait.during), (Some(2.0), Some(9.0)));
+}
+
+#[test]
+fn what_is_left_to_verify_is_what_the_books_say_and_not_what_this_process_has_done() {
+    // §10.21: after a restart in the middle the first answer says how far it was.
+    let mut stage = Stage::of(State::Interrupted);
+    stage.batch();
+    let far =
+        |rows| BatchReply { next: Phase::Verify, rows_verified: (rows, 9_000), ..more(1, 0, 1) };
+    stage.answer(far(6_000));
+    assert_eq!(stage.live().rows_verified, 6_000);
+    for rows in 1..=30 {
+        stage.batch();
+        stage.pass(Duration::from_secs(1));
+        stage.answer(BatchReply { rows_scanned: 100, ..far(6_000 + 100 * rows) });
+    }
+    assert_eq!(stage.live().rows_verified, 9_000);
+    assert_eq!(stage.live().eta, Eta::Estimate { low_s: 0.0, high_s: 0.0 });
 }
 
 #[test]

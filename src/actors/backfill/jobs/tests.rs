@@ -77,6 +77,7 @@ fn reply(name: &'static str, state: BatchState, cursor: Option<i64>, rows: u64) 
         cursor,
         rows_changed_total: 0,
         rows_failed: 0,
+        rows_verified: (0, 0),
         next: Phase::Walk,
         hold: Duration::from_millis(1),
         wal_pages: 1,
