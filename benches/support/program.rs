@@ -107,9 +107,14 @@ impl Program {
         }
     }
 
-    /// Waits for all migrations.
+    /// Waits for all migrations but those that wait for an operator: a long index.
     pub fn wait_for_migrations(&self) {
-        self.wait_for("/api/healthz", |healthz| healthz["async_migrations_running"] == false);
+        self.wait_for("/api/healthz", |healthz| {
+            let tasks = healthz["pending_warmup_tasks"].as_array().cloned().unwrap_or_default();
+            let is_left_to_operator = |task: &Value| task["state"] == "awaiting_approval";
+            healthz["async_migrations_running"] == false
+                || (!tasks.is_empty() && tasks.iter().all(is_left_to_operator))
+        });
     }
 
     /// Waits until the RAM window has what it can have.
