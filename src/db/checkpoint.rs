@@ -5,7 +5,7 @@
 //! |---|---|
 //! | 1000 pages of debt, or any debt and nobody writes | `PASSIVE`: waits for nobody, makes nobody wait |
 //! | the WAL is long, or somebody waits for it to begin anew, and almost all of it is in the database | `RESTART`, waiting 10 ms at most, not again for a second if a reader pins it |
-//! | the WAL is four times too long: there was always a reader | `RESTART`, waiting as long as a read may last, once in 30 s, unless much of it would be left to move then |
+//! | the WAL is four times too long: there was always a reader | `RESTART`, waiting as long as a read may last, unless much of it would be left to move then, and not again for ten times as long as it took |
 //! | nobody writes and the file is above 64 MB | `TRUNCATE`, waiting 50 ms at most |
 //!
 //! The last checkpoint is [`WriteConnection::close`](super::WriteConnection::close)'s, after this
@@ -173,7 +173,10 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 const LOG_PAGES_FACTOR_MAX: u32 = 4;
 /// A little more than the deadline of a read.
 const RESTART_WAIT_FOR_READS: Duration = Duration::from_millis(1_100);
-const RESTART_PAUSE_AFTER_READS: Duration = Duration::from_secs(30);
+/// Writers are held up for one part of so many at most, be it in vain.
+const RESTART_SHARE: u32 = 10;
+/// So many looks fail before it is said.
+const FAILURES_TOLD: u32 = 3;
 /// What `RESTART` may still have to move itself, with writers held up.
 const RESTART_DEBT_PAGES_MAX: u32 = 256;
 /// The same when the WAL is far too long: a reader that ends meanwhile leaves it all to `RESTART`,
@@ -190,7 +193,7 @@ struct Keeper {
     log_pages: u32,
     grown_at: Duration,
     restart_after: Duration,
-    is_failing: bool,
+    failures_in_a_row: u32,
 }
 
 impl Keeper {
@@ -212,7 +215,7 @@ impl Keeper {
             log_pages: 0,
             grown_at,
             restart_after: Duration::ZERO,
-            is_failing: false,
+            failures_in_a_row: 0,
         };
         keeper.read_once()?;
         Ok(keeper)
@@ -237,13 +240,15 @@ impl Keeper {
         }
     }
 
-    /// Counts a failure and logs the first of a row.
+    /// Counts a failure and logs a row of them once: a single look fails when it meets a writer that
+    /// is just beginning the log anew.
     fn tell(&mut self, look: impl FnOnce(&mut Self) -> Result<(), DbError>) {
         match look(self) {
-            Ok(()) => self.is_failing = false,
+            Ok(()) => self.failures_in_a_row = 0,
             Err(error) => {
                 self.gauges.failures.fetch_add(1, Ordering::Relaxed);
-                if !std::mem::replace(&mut self.is_failing, true) {
+                self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
+                if self.failures_in_a_row == FAILURES_TOLD {
                     tracing::warn!(%error, cause = ?error, "the checkpointer fails, the WAL grows");
                 }
             }
@@ -289,16 +294,14 @@ impl Keeper {
                 return Ok(());
             }
         }
-        let (wait, pause) = match is_far_too_long {
-            true => (RESTART_WAIT_FOR_READS, RESTART_PAUSE_AFTER_READS),
-            false => (RESTART_WAIT_MAX, RESTART_PAUSE),
-        };
+        let wait = if is_far_too_long { RESTART_WAIT_FOR_READS } else { RESTART_WAIT_MAX };
         self.conn.busy_timeout(wait).doing(ACTION)?;
         let done = self.checkpoint(Mode::Restart);
         // The log says 0 as soon as it begins anew.
         let has_restarted = done.is_ok() && self.gauges.debt_pages() == Some(0);
         if !has_restarted || self.limits.log_pages_max < self.log_pages {
-            self.restart_after = now + pause;
+            let share = self.gauges.last_hold() * RESTART_SHARE;
+            self.restart_after = now + share.max(RESTART_PAUSE);
         }
         self.conn.busy_timeout(WAIT_MAX).doing(ACTION)?;
         done

@@ -11,9 +11,12 @@ struct Bench {
 }
 
 fn bench(options: CheckpointOptions) -> Bench {
+    bench_at(options, Clock::manual(0))
+}
+
+fn bench_at(options: CheckpointOptions, clock: Clock) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mesh.db");
-    let clock = Clock::manual(0);
     let writer = open(&path, &OpenOptions::new(clock.clone())).unwrap().writer;
     let keeper = Keeper::open(&path, options, clock.clone()).unwrap();
     Bench { _folder: folder, writer, keeper, clock }
@@ -113,6 +116,35 @@ fn a_far_too_long_wal_starts_again_though_somebody_reads() {
     bench.write(4_000);
     let (log, _) = bench.look();
     assert!(log < 20, "writers were not held up until the read had ended: {log}");
+    let pause = bench.keeper.restart_after - bench.clock.monotonic();
+    assert!(pause <= RESTART_PAUSE, "{pause:?}: a second time need not wait for long");
+}
+
+#[test]
+fn writers_are_held_up_in_vain_for_a_part_of_the_time_only() {
+    let options = CheckpointOptions { log_pages_max: 10, ..Default::default() };
+    let mut bench = bench_at(options, Clock::system());
+    let reader = Connection::open(bench.writer.path()).unwrap();
+    reader.execute_batch("BEGIN; SELECT COUNT(*) FROM dropped_packets").unwrap();
+    bench.write(400_000);
+    let looked_at = bench.clock.monotonic();
+    assert!(bench.look().0 > 40);
+    let hold = bench.keeper.gauges.last_hold();
+    assert!(hold >= RESTART_WAIT_FOR_READS / 2, "{hold:?}");
+    assert!(bench.keeper.restart_after - looked_at >= hold * RESTART_SHARE);
+    reader.execute_batch("COMMIT").unwrap();
+}
+
+#[test]
+fn a_single_look_that_fails_is_no_failure_and_a_row_of_them_is() {
+    let mut bench = bench(CheckpointOptions::default());
+    let fail =
+        |keeper: &mut Keeper| keeper.conn.execute_batch("SELECT * FROM nothing").doing("look");
+    (0..2).for_each(|_| bench.keeper.tell(fail));
+    assert_eq!(bench.keeper.failures_in_a_row, 2);
+    bench.keeper.tell(|_| Ok(()));
+    assert_eq!(bench.keeper.failures_in_a_row, 0);
+    assert_eq!(bench.keeper.gauges.failures(), 2, "all are counted");
 }
 
 #[test]
