@@ -26,7 +26,7 @@ pub use channels::ChannelConfig;
 pub use error::ConfigError;
 pub use geo::{Area, GeoFilter, Shape};
 pub use limits::LimitsConfig;
-pub use migrations::{MigrationsConfig, SignalLevel};
+pub use migrations::{MigrationsConfig, SIGNALS, SignalLevel};
 pub use mqtt::{DEFAULT_TOPIC, MqttSourceConfig};
 pub use secret::{BrokerUrl, Secret, Weakness, mask_broker_url};
 pub use sections::{

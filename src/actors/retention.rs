@@ -162,6 +162,7 @@ impl Handler<LookAtSchedule> for Retention {
 mod tests {
     use super::*;
     use crate::actors::backfill::Conductor;
+    use crate::actors::backfill::jobs::pending;
     use crate::config::MigrationsConfig;
     use crate::db::migrations::StoredState;
 
@@ -171,15 +172,8 @@ mod tests {
 
     fn live(states: &[(&'static str, State)]) -> Vec<LiveRun> {
         let stored = |(name, state): &(&'static str, State)| StoredState {
-            name,
             state: *state,
-            reason: String::new(),
-            by: String::new(),
-            since_ms: 0,
-            rows_done: 0,
-            rows_total: 0,
-            rows_failed: 0,
-            index_hold: None,
+            ..pending(name, "", 0)
         };
         let stored = states.iter().map(stored).collect();
         Conductor::new(stored, &MigrationsConfig::default(), Clock::manual(0)).live()

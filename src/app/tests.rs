@@ -4,20 +4,10 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::actors::backfill::ListMigrations;
-use crate::config::SignalLevel;
+use crate::config::{SIGNALS, SignalLevel};
 use crate::perf::backfill::State;
 
 const WALK: &str = "tx_last_seen_backfill_v1";
-const SIGNALS_BUT_BACKUP: [&str; 8] = [
-    "queueAgeMs",
-    "queueShare",
-    "walPages",
-    "foreignReaderSec",
-    "readersWaiting",
-    "readerP99Ms",
-    "ioPressure",
-    "disk",
-];
 
 /// A process over a database with one row to fill; nothing but a backup holds migrations up.
 fn prepare(folder: &Path) -> Data<AppState> {
@@ -36,8 +26,9 @@ fn prepare(folder: &Path) -> Data<AppState> {
         .unwrap();
     let mut config = Config { db_path, stats_path: folder.join("stats.json"), ..Config::default() };
     let (throttle_at, release_at) = (f64::INFINITY, f64::INFINITY);
+    let but_backup = SIGNALS.into_iter().filter(|(signal, _)| *signal != "backup");
     config.migrations.levels =
-        SIGNALS_BUT_BACKUP.map(|signal| SignalLevel { signal, throttle_at, release_at }).into();
+        but_backup.map(|(signal, _)| SignalLevel { signal, throttle_at, release_at }).collect();
     let rules = Arc::new(Rules::new(&config));
     Data::new(AppState::new(Arc::new(config), rules, clock))
 }

@@ -41,7 +41,7 @@ pub struct SignalLevel {
 }
 
 /// The signals, and the share of its level at which one that is only given a level lets go.
-const SIGNALS: [(&str, f64); 9] = [
+pub const SIGNALS: [(&str, f64); 9] = [
     ("queueAgeMs", 0.6),
     ("queueShare", 0.5),
     ("walPages", 0.0),

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use corescope::actors::backfill::{Conductor, Step};
 use corescope::clock::Clock;
-use corescope::config::MigrationsConfig;
+use corescope::config::{MigrationsConfig, SIGNALS};
 use corescope::db::migrations::{BatchLimits, BatchReply, BatchRequest};
 use corescope::db::{self, OpenOptions, WriteConnection};
 use corescope::perf::backfill::{Readings, State};
@@ -28,19 +28,8 @@ use tempfile::TempDir;
 /// Migrations of a real process that nothing but their own pace holds up, and that nothing makes
 /// hibernate: a slow machine is none of a test's business.
 pub fn unhindered(pace: Value) -> Value {
-    let signals = [
-        "queueAgeMs",
-        "queueShare",
-        "walPages",
-        "foreignReaderSec",
-        "readersWaiting",
-        "readerP99Ms",
-        "backup",
-        "ioPressure",
-        "disk",
-    ];
     let mut migrations = pace;
-    migrations["signals"] = signals.into_iter().map(|name| (name, false)).collect();
+    migrations["signals"] = SIGNALS.into_iter().map(|(name, _)| (name, false)).collect();
     migrations
 }
 

@@ -209,7 +209,8 @@ impl Run {
     }
 }
 
-fn pending(name: &'static str, by: &str, since_ms: i64) -> StoredState {
+/// What waits for its turn and has done nothing yet.
+pub(crate) fn pending(name: &'static str, by: &str, since_ms: i64) -> StoredState {
     StoredState {
         name,
         state: State::Pending,

@@ -6,6 +6,7 @@ mod stories;
 use rusqlite::ffi;
 
 use super::*;
+use crate::actors::backfill::jobs::pending;
 use crate::perf::backfill::Command;
 use crate::perf::backfill::Eta;
 use crate::perf::backfill::knobs::Setting;
@@ -14,17 +15,7 @@ const WALK: &str = "tx_last_seen_backfill_v1";
 const INDEX: &str = "obs_observer_ts_idx_v1";
 
 fn stored(name: &'static str, state: State) -> StoredState {
-    StoredState {
-        name,
-        state,
-        reason: String::new(),
-        by: String::new(),
-        since_ms: 0,
-        rows_done: 0,
-        rows_total: 0,
-        rows_failed: 0,
-        index_hold: None,
-    }
+    StoredState { state, ..pending(name, "", 0) }
 }
 
 /// A conductor, its clock, and a text of what happened.
