@@ -33,6 +33,7 @@ pub mod retention;
 pub mod schema;
 pub mod stats;
 pub mod upgrade;
+mod values;
 pub mod write;
 
 pub use checkpoint::{CheckpointOptions, Checkpointer, WalGauges};
