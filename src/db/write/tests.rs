@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::*;
+use rusqlite::Connection;
+
+use super::WriteConnection;
 use crate::clock::Clock;
 use crate::db::migrations::BatchRequest;
-use crate::db::open;
-use crate::ingest::reception::{ObserverSeen, StatusReport};
+use crate::db::{DbError, OpenOptions, open};
+use crate::ingest::reception::{ObserverSeen, Record, StatusReport};
 
 pub(super) fn writer() -> (tempfile::TempDir, WriteConnection) {
     let folder = tempfile::tempdir().unwrap();

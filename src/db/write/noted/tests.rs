@@ -9,7 +9,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::db::counters;
 use crate::db::migrations::{BatchRequest, BatchState};
-use crate::db::open::OpenOptions;
+use crate::db::options::OpenOptions;
 use crate::ingest::reception::Record;
 use crate::ingest::reception::{
     AdvertSeen, NewObservation, NewTransmission, ObserverMetrics, ObserverSeen, PacketReception,
