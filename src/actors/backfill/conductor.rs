@@ -289,13 +289,6 @@ impl Conductor {
         Step::Batch(BatchRequest { name: run.name.to_owned(), rows_max }, limits)
     }
 
-    /// Forgets a batch of which nobody knows what became; its cursor will tell.
-    pub fn give_up_batch(&mut self) {
-        if let Some((index, _)) = self.out.take() {
-            self.settle_if_asked(index);
-        }
-    }
-
     /// Stops the batch that is under way, if there is one: it is rolled back.
     pub fn stop_batch(&self) {
         self.stop.store(true, Ordering::Relaxed);

@@ -47,22 +47,13 @@ struct Step<'a> {
 }
 
 impl WriteConnection {
-    /// Does one step of one migration, bounded by its rows alone: its rows, cursor and counters
-    /// commit together, or nothing does.
+    /// Does one step of one migration: its rows, cursor and counters commit together, or nothing
+    /// does.
     ///
     /// # Errors
     /// As in [`WriteConnection::commit`]; the step may be asked for again. An unknown name, or a
-    /// migration that cannot go on, is no use repeating: see [`WriteConnection::fail_migration`].
-    pub fn run_batch(&mut self, request: &BatchRequest) -> Result<BatchReply, DbError> {
-        self.run_bounded(request, &BatchLimits::default())
-    }
-
-    /// As [`WriteConnection::run_batch`], bounded by time too, and with rows that cannot be
-    /// changed set aside.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn run_bounded(
+    /// migration that cannot go on, is no use repeating.
+    pub fn run_batch(
         &mut self,
         request: &BatchRequest,
         limits: &BatchLimits,

@@ -16,7 +16,7 @@ impl WriteConnection {
     /// alone, its cursor is what the next window begins after.
     ///
     /// # Errors
-    /// As in [`WriteConnection::run_bounded`].
+    /// As in [`WriteConnection::run_batch`].
     pub fn run_job(
         &mut self,
         request: &JobRequest,

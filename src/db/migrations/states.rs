@@ -7,8 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, params};
 
 use super::books::{BOOKKEEPING, CANCELLED, begin_again, execute, fail, shorten, state_of};
-use super::{MIGRATIONS, Migration, MigrationStatus, find, list_migrations};
-use crate::db::catalog::{row_span, texts};
+use super::{MIGRATIONS, Migration, MigrationStatus, list_migrations};
+use crate::db::catalog::row_span;
 use crate::db::error::{DbError, Doing};
 use crate::db::schema::INDEXES;
 use crate::db::write::{Done, Durability, WriteConnection};
@@ -107,37 +107,7 @@ impl WriteConnection {
         })
     }
 
-    /// The migrations that are left to do, in their order.
-    ///
-    /// # Errors
-    /// If the books cannot be read.
-    pub fn pending_migrations(&self) -> Result<Vec<&'static str>, DbError> {
-        let sql = "SELECT name FROM _async_migrations WHERE status = ?1";
-        let pending = texts(&self.conn, sql, "pending_async")?;
-        let is_pending = |name: &&str| pending.iter().any(|pending| pending == name);
-        Ok(MIGRATIONS.iter().map(|migration| migration.name).filter(is_pending).collect())
-    }
-
-    /// Records that a migration has failed and why. It is tried again at the next start, from the
-    /// beginning, unless the reason is [`CANCELLED`].
-    ///
-    /// # Errors
-    /// As in [`WriteConnection::commit`].
-    pub fn fail_migration(&mut self, name: &str, reason: &str) -> Result<(), DbError> {
-        let name = find(name)?.name;
-        self.keep_books(name, |tx, now_s| fail(tx, name, reason, now_s))
-    }
-
-    /// Makes a failed or cancelled migration pending again, from the beginning (002-15).
-    ///
-    /// # Errors
-    /// As in [`WriteConnection::commit`].
-    pub fn restart_migration(&mut self, name: &str) -> Result<(), DbError> {
-        let name = find(name)?.name;
-        self.keep_books(name, |tx, now_s| begin_again(tx, name, now_s))
-    }
-
-    pub(super) fn keep_books(
+    fn keep_books(
         &mut self,
         name: &'static str,
         write: impl FnOnce(&Connection, i64) -> Result<(), DbError>,

@@ -1,4 +1,4 @@
-//! What an answered batch means for its run.
+//! What an answer to a batch means for its run.
 
 use std::time::Duration;
 
@@ -21,6 +21,13 @@ impl Conductor {
         };
         self.settle_if_asked(index);
         rest
+    }
+
+    /// Forgets a batch of which nobody knows what became; its cursor will tell.
+    pub fn give_up_batch(&mut self) {
+        if let Some((index, _)) = self.out.take() {
+            self.settle_if_asked(index);
+        }
     }
 
     fn take(&mut self, index: usize, rows: u64, reply: &BatchReply) -> Duration {
@@ -117,14 +124,6 @@ impl Conductor {
             return pause_min;
         }
         self.zones.stretch(pacing::rest(hold, knobs.duty_cycle, pause_min))
-    }
-
-    pub(super) fn settle_if_asked(&mut self, index: usize) {
-        match self.runs[index].state {
-            State::Pausing => self.settle(index, State::Paused),
-            State::Cancelling => self.settle(index, State::Cancelled),
-            _ => {}
-        }
     }
 }
 
