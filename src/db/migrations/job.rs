@@ -67,7 +67,7 @@ pub struct JobStep {
     pub last_key: Option<i64>,
     /// Whether nothing is left to do.
     pub is_done: bool,
-    /// See [`BatchReply::touched_transmissions`].
+    /// See [`BatchReply::touched_transmissions`](super::BatchReply::touched_transmissions).
     pub touched_transmissions: Vec<i64>,
 }
 
