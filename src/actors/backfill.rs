@@ -18,7 +18,6 @@
 
 pub mod conductor;
 mod job_run;
-pub mod jobs;
 pub mod run;
 pub mod signals;
 

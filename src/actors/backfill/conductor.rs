@@ -82,12 +82,12 @@ pub enum CommandError {
 /// See the module.
 pub struct Conductor {
     /// Migrations in their order, then jobs.
-    pub(super) runs: Vec<Run>,
-    pub(super) clock: Clock,
+    runs: Vec<Run>,
+    clock: Clock,
     /// Those of the configuration.
-    pub(super) knobs: Knobs,
+    knobs: Knobs,
     /// The last that a job was given.
-    pub(super) tickets: u64,
+    tickets: u64,
     limits: Limits,
     gate: HealthGate,
     /// Of jobs that free space: what they make of the readings has its own hysteresis.
@@ -329,6 +329,7 @@ fn knob_values(config: &MigrationsConfig) -> KnobValues {
 
 mod answers;
 mod commands;
+mod jobs;
 mod moves;
 mod slow_reads;
 #[cfg(test)]

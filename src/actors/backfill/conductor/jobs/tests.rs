@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::super::conductor::Step;
+use super::super::Step;
 use super::*;
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;

@@ -1,9 +1,9 @@
 //! Jobs on the runner: what recurs takes its turn between migrations, at the same pace and under
 //! the same rules. Their moves are not in the books, the original has no word for them.
 
-use super::conductor::{CommandError, Conductor};
-use super::job_run::{JobEnd, JobRun, LiveJob};
-use super::run::Run;
+use super::{CommandError, Conductor};
+use crate::actors::backfill::job_run::{JobEnd, JobRun, LiveJob};
+use crate::actors::backfill::run::Run;
 use crate::db::migrations::{Job, StoredState};
 use crate::perf::backfill::State;
 
