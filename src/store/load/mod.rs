@@ -29,8 +29,8 @@ use outline::Outline;
 pub use outline::{OutlineMark, OutlinePart, OutlineRow};
 pub use status::{COVERAGE_MIN, LoadStatus, Outcome};
 
-/// How often it looks whether another program has written.
-pub const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often it looks whether another program has written (as the original, spec §5).
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Tries of one chunk; each time it is halved.
 pub const TRIES_MAX: u32 = 6;
 const TRY_PAUSE: Duration = Duration::from_millis(50);
