@@ -33,12 +33,14 @@ pub mod retention;
 pub mod schema;
 pub mod stats;
 pub mod upgrade;
+mod wal_gauges;
 pub mod write;
 
-pub use checkpoint::{CheckpointOptions, Checkpointer, WalGauges};
+pub use checkpoint::{CheckpointOptions, Checkpointer};
 pub use error::DbError;
 pub use inspect::{Inspection, inspect};
 pub use open::{Database, OpenOptions, OpenReport, open};
 pub use reader::Reader;
 pub use readers::{ReadError, ReaderOptions, Readers};
+pub use wal_gauges::WalGauges;
 pub use write::{Commit, KnownTransmission, Outcome, StoredPacket, WriteConnection, WriteCounts};

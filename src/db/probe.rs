@@ -4,9 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checkpoint::WalGauges;
 use super::pages::{self, PageGauge};
 use super::readers::Readers;
+use super::wal_gauges::WalGauges;
 use crate::perf::sqlite::SqliteSample;
 
 /// Where the figures are.

@@ -32,6 +32,7 @@ use super::pages::PageMeter;
 use super::retention;
 use super::schema::DEDUP_INDEX;
 use super::upgrade;
+use super::wal_gauges::WalGauges;
 use crate::ingest::reception::Record;
 use crate::perf::ledger::{Ledger, Shares, Source};
 use crate::perf::recent::Recent;
@@ -49,6 +50,7 @@ pub struct WriteConnection {
     last_ids: Option<(i64, i64)>,
     meter: PageMeter,
     ledger: Arc<Ledger>,
+    wal: Arc<WalGauges>,
     ingest_waits: Arc<Recent>,
     wait: Duration,
     _lock: WriterLock,
@@ -172,6 +174,7 @@ impl WriteConnection {
         Ok(Self {
             meter: PageMeter::new(&conn, Arc::default()),
             ledger: Arc::new(Ledger::new(page_bytes)),
+            wal: Arc::default(),
             ingest_waits: Arc::default(),
             wait: Duration::ZERO,
             conn,
