@@ -151,7 +151,7 @@ fn run_to_the_end(
                 writer.record_moves(&moves).map_err(|error| chain(&error))?;
             }
             Step::Batch(request, limits) => {
-                let answer = writer.run_bounded(&request, &limits);
+                let answer = writer.run_batch(&request, &limits);
                 if let Ok(reply) = &answer {
                     bar.show(reply.name, reply.rows_done, reply.rows_total);
                 }
