@@ -195,8 +195,8 @@ struct Group {
 fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
     let clock = Clock::system();
     let mut writer = writer(path);
-    let checkpointer =
-        Checkpointer::start(path, CheckpointOptions::default(), clock.clone()).unwrap();
+    let options = CheckpointOptions { gauges: writer.wal(), ..CheckpointOptions::default() };
+    let checkpointer = Checkpointer::start(path, options, clock.clone()).unwrap();
     let gauges = checkpointer.gauges();
     let stop = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> =
@@ -247,7 +247,6 @@ fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
                         let answer = writer.run_batch(&request, &limits);
                         if let Ok(reply) = &answer {
                             holds.push(reply.hold);
-                            gauges.note_written(reply.wal_pages);
                         }
                         conductor.note(answer)
                     }

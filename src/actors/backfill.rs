@@ -156,10 +156,7 @@ impl Backfill {
 
     fn answered(&mut self, answer: Result<BatchReply, AskError<DbError>>, ctx: &mut Context<Self>) {
         let pause = match answer {
-            Ok(reply) => {
-                self.signals.note_written(reply.wal_pages);
-                self.conductor.note(Ok(reply))
-            }
+            Ok(reply) => self.conductor.note(Ok(reply)),
             Err(AskError::Refused(error)) => self.conductor.note(Err(error)),
             // The writer has ended, and with it the process.
             Err(AskError::Stopped) => self.conductor.note(Err(DbError::Closed)),

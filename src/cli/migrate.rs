@@ -140,9 +140,9 @@ fn run_to_the_end(
     conductor: &mut Conductor,
     clock: &Clock,
 ) -> Result<(), String> {
-    let checkpointer =
-        Checkpointer::start(writer.path(), CheckpointOptions::default(), clock.clone())
-            .map_err(|error| chain(&error))?;
+    let options = CheckpointOptions { gauges: writer.wal(), ..CheckpointOptions::default() };
+    let checkpointer = Checkpointer::start(writer.path(), options, clock.clone())
+        .map_err(|error| chain(&error))?;
     let bar = Bar::new();
     loop {
         match conductor.next(&Readings::QUIET, false) {

@@ -37,9 +37,10 @@ pub mod schema;
 pub mod stats;
 pub mod upgrade;
 mod values;
+mod wal_gauges;
 pub mod write;
 
-pub use checkpoint::{CheckpointOptions, Checkpointer, WalGauges};
+pub use checkpoint::{CheckpointOptions, Checkpointer};
 pub use error::DbError;
 pub use inspect::{Inspection, inspect};
 pub use open::{Database, open};
@@ -47,4 +48,5 @@ pub use options::OpenOptions;
 pub use reader::Reader;
 pub use readers::{ReadError, ReaderOptions, Readers};
 pub use upgrade::OpenReport;
+pub use wal_gauges::WalGauges;
 pub use write::{Commit, KnownTransmission, Outcome, StoredPacket, WriteConnection, WriteCounts};

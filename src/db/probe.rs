@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checkpoint::WalGauges;
 use super::error::DbError;
 use super::pages::PageGauge;
 use super::reader::Reader;
 use super::readers::Readers;
+use super::wal_gauges::WalGauges;
 use crate::perf::sqlite::{FileSample, SqliteSample};
 
 /// Where the figures are.

@@ -12,6 +12,7 @@ use crate::db::error::{DbError, Doing};
 use crate::db::lock::WriterLock;
 use crate::db::options::OpenOptions;
 use crate::db::pages::PageMeter;
+use crate::db::wal_gauges::WalGauges;
 use crate::perf::ledger::Ledger;
 use crate::perf::recent::Recent;
 
@@ -28,6 +29,7 @@ pub struct WriteConnection {
     pub(super) last_ids: Option<(i64, i64)>,
     pub(super) meter: PageMeter,
     pub(super) ledger: Arc<Ledger>,
+    pub(super) wal: Arc<WalGauges>,
     pub(super) ingest_waits: Arc<Recent>,
     pub(super) wait: Duration,
     _lock: WriterLock,
@@ -56,6 +58,7 @@ impl WriteConnection {
         Ok(Self {
             meter: PageMeter::new(&conn, Arc::default()),
             ledger: Arc::new(Ledger::new(page_bytes)),
+            wal: Arc::default(),
             ingest_waits: Arc::default(),
             wait: Duration::ZERO,
             conn,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Event, Known, Need};
 use crate::store::shared::Touches;
 
-/// How often it looks whether another program has written.
-pub const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often it looks whether another program has written (as the original, spec §5).
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Transmissions that one look reads again.
 const IDS_MAX: usize = 2_000;
 

@@ -162,7 +162,6 @@ impl Busy {
                 Step::Record(moves) => self.writer.record_moves(&moves).unwrap(),
                 Step::Batch(request, limits) => {
                     let answer = self.writer.run_batch(&request, &limits);
-                    gauges.note_written(answer.as_ref().map_or(0, |reply| reply.wal_pages));
                     std::thread::sleep(self.conductor.note(answer));
                     batches += 1;
                     // Ten times the usual rate for a moment, now and then.
@@ -202,7 +201,8 @@ fn long_run_with_everything(rows: i64, pinned_turns: u32) {
     let mut writer = open_at(&path, &clock);
     let config = MigrationsConfig { is_turbo: true, ..MigrationsConfig::default() };
     let conductor = conductor_with(&writer, &clock, &config);
-    let checkpointer = Checkpointer::start(&path, CheckpointOptions::default(), clock).unwrap();
+    let options = CheckpointOptions { gauges: writer.wal(), ..CheckpointOptions::default() };
+    let checkpointer = Checkpointer::start(&path, options, clock).unwrap();
     writer.commit(&[reception(u64::MAX)]).unwrap();
     let (stop, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let reader = std::thread::spawn({
