@@ -26,6 +26,7 @@ pub mod migrations;
 pub mod node_activity;
 pub mod node_rows;
 pub mod nodes;
+pub mod nodes_kept;
 pub mod observers;
 pub mod openapi;
 pub mod packet_breakdown;

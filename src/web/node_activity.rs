@@ -1,177 +1,112 @@
-//! What packets tell of nodes, kept for some seconds.
+//! Reads what packets tell of nodes, behind the askers' backs where that takes long.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::rt;
 use actix_web::rt::time::timeout;
-use arc_swap::ArcSwapOption;
 
-use super::analytics_kept::KeptBodies;
 use super::error::ApiError;
-use super::fresh::Fresh;
+use super::nodes_kept::Activity;
 use super::state::{AppState, State};
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::nodes::{self, AdvertSizes, HashSizes, RelayTally, Relays};
+use crate::db::nodes::{self, AdvertSizes, RelayTally};
 use crate::db::{DbError, Reader};
-
-/// Figures are made at most so often (contract §4.1).
-const ACTIVITY_TTL: Duration = Duration::from_secs(15);
 
 /// A request waits for them so long.
 const WAIT_MAX: Duration = Duration::from_millis(700);
-
-/// Whose adverts were heard where changes slowly.
-const REGION_TTL: Duration = Duration::from_secs(60);
 
 /// A step that took longer than a query may is tried again: what it has read of a cold disk is warm
 /// by then.
 const TRIES_MAX: u32 = 6;
 
-/// Steps of a reading, as far as both parts go back.
-const STEPS: u32 = AdvertSizes::STEPS + RelayTally::STEPS;
-
-/// What packets told at one time. A part is `None` where it has not been read yet, or reading a step
-/// of it took longer than a query may again and again.
-#[derive(Clone, Debug)]
-pub struct Activity {
-    /// By public key.
-    pub hash_sizes: Option<Arc<HashSizes>>,
-    /// By public key.
-    pub relays: Option<Arc<Relays>>,
-    /// When it was read, Unix seconds.
-    pub at_s: i64,
-    /// Who relayed within so many seconds is active.
-    pub relay_window_s: i64,
+/// Returns the figures, at most 15 s old. Where reading them takes longer than a request may, it
+/// goes on behind the asker's back, and what was known last is the answer.
+///
+/// # Errors
+/// As [`AppState::ask_scan`]. A step that was too slow is none: its part is left out, and tried
+/// again after 15 s.
+pub async fn activity(state: &State) -> Result<Arc<Activity>, ApiError> {
+    let kept = &state.nodes_kept;
+    if let Some(activity) = kept.activity.current() {
+        return Ok(activity);
+    }
+    let shared = state.clone();
+    let refresh = rt::spawn(async move {
+        let kept = &shared.nodes_kept;
+        kept.activity.get(async || read(&shared).await).await
+    });
+    match timeout(state.clock.patience(WAIT_MAX), refresh).await {
+        Ok(Ok(read)) => read,
+        _ => Ok(kept.known_so_far().unwrap_or_else(|| Arc::new(unknown(state)))),
+    }
 }
 
-/// What is kept.
-pub struct NodesKept {
-    activity: Fresh<Arc<Activity>>,
-    /// Of a reading that is not at its end yet.
-    partial: ArcSwapOption<Activity>,
-    /// Steps of the last reading.
-    steps: AtomicU32,
-    /// JSON list of keys, by regions.
-    region_keys: KeptBodies<Arc<str>>,
+/// Reads both parts, step by step; sizes are shown as soon as they are known.
+async fn read(state: &AppState) -> Result<Arc<Activity>, ApiError> {
+    let kept = &state.nodes_kept;
+    kept.steps.store(0, Ordering::Relaxed);
+    let unknown = unknown(state);
+    let at_s = unknown.at_s;
+    let sizes = AdvertSizes::before(at_s);
+    let sizes = read_steps(state, sizes, AdvertSizes::read_day).await?;
+    let hash_sizes = sizes.map(|sizes| Arc::new(sizes.finish()));
+    let begun = Activity { hash_sizes, ..unknown };
+    kept.partial.store(Some(Arc::new(begun.clone())));
+    kept.steps.store(AdvertSizes::STEPS, Ordering::Relaxed);
+    let tally = RelayTally::before(at_s);
+    let tally = read_steps(state, tally, RelayTally::read_hours).await?;
+    let relays = tally.map(|tally| Arc::new(tally.finish()));
+    Ok(Arc::new(Activity { relays, ..begun }))
 }
 
-impl NodesKept {
-    /// Keeps nothing yet.
-    pub fn new(clock: &Clock) -> Self {
-        Self {
-            activity: Fresh::new(ACTIVITY_TTL, clock.clone()),
-            partial: ArcSwapOption::empty(),
-            steps: AtomicU32::new(0),
-            region_keys: KeptBodies::new(REGION_TTL, REGION_TTL, clock.clone()),
-        }
-    }
-
-    /// Returns the figures, at most 15 s old. Where reading them takes longer than a request may,
-    /// it goes on behind the asker's back, and what was known last is the answer.
-    ///
-    /// # Errors
-    /// As [`AppState::ask_scan`]. A step that was too slow is none: its part is left out, and
-    /// tried again after 15 s.
-    pub async fn activity(&self, state: &State) -> Result<Arc<Activity>, ApiError> {
-        if let Some(activity) = self.activity.current() {
-            return Ok(activity);
-        }
-        let shared = state.clone();
-        let refresh = rt::spawn(async move {
-            let kept = &shared.nodes_kept;
-            kept.activity.get(async || kept.read(&shared).await).await
-        });
-        match timeout(state.clock.patience(WAIT_MAX), refresh).await {
-            Ok(Ok(read)) => read,
-            _ => Ok(self.known_so_far(state)),
-        }
-    }
-
-    fn known_so_far(&self, state: &AppState) -> Arc<Activity> {
-        let known = self.activity.last().or_else(|| self.partial.load_full());
-        known.unwrap_or_else(|| Arc::new(Activity::unknown(state)))
-    }
-
-    /// Steps done and steps in all, while the figures are read for the first time.
-    pub fn first_reading(&self) -> Option<(u32, u32)> {
-        let is_under_way = self.activity.is_first_under_way();
-        is_under_way.then(|| (self.steps.load(Ordering::Relaxed).min(STEPS), STEPS))
-    }
-
-    /// Reads both parts, step by step; sizes are shown as soon as they are known.
-    async fn read(&self, state: &AppState) -> Result<Arc<Activity>, ApiError> {
-        self.steps.store(0, Ordering::Relaxed);
-        let unknown = Activity::unknown(state);
-        let at_s = unknown.at_s;
-        let sizes = AdvertSizes::before(at_s);
-        let sizes = self.read_steps(state, sizes, AdvertSizes::read_day).await?;
-        let hash_sizes = sizes.map(|sizes| Arc::new(sizes.finish()));
-        let begun = Activity { hash_sizes, ..unknown };
-        self.partial.store(Some(Arc::new(begun.clone())));
-        self.steps.store(AdvertSizes::STEPS, Ordering::Relaxed);
-        let tally = RelayTally::before(at_s);
-        let tally = self.read_steps(state, tally, RelayTally::read_hours).await?;
-        let relays = tally.map(|tally| Arc::new(tally.finish()));
-        Ok(Arc::new(Activity { relays, ..begun }))
-    }
-
-    /// Does one step a query until there is none; `None` if one takes longer than a query may
-    /// however often it is tried.
-    async fn read_steps<T: Send + 'static>(
-        &self,
-        state: &AppState,
-        mut part: T,
-        step: impl Fn(&mut T, &Reader) -> Result<bool, DbError> + Clone + Send + 'static,
-    ) -> Result<Option<T>, ApiError> {
-        let mut tries = 0;
-        while tries < TRIES_MAX {
-            let step = step.clone();
-            let read = move |reader: &Reader| match step(&mut part, reader) {
-                Err(DbError::Interrupted { .. }) => Ok((part, None)),
-                read => read.map(|goes_on| (part, Some(goes_on))),
-            };
-            let (read, goes_on) = state.ask_scan(read).await?;
-            part = read;
-            match goes_on {
-                Some(false) => return Ok(Some(part)),
-                Some(true) => tries = 0,
-                None => tries += 1,
-            }
-            self.steps.fetch_add(u32::from(goes_on.is_some()), Ordering::Relaxed);
-        }
-        Ok(None)
-    }
-
-    /// Returns the keys of nodes whose adverts were heard in `regions`, as a JSON list.
-    ///
-    /// # Errors
-    /// As [`AppState::ask_scan`].
-    pub async fn keys_in(
-        &self,
-        state: &AppState,
-        mut regions: Vec<String>,
-    ) -> Result<Arc<str>, ApiError> {
-        regions.sort_unstable();
-        regions.dedup();
-        let key = regions.join(",");
-        let window = state.current_window();
-        let ask = move |reader: &Reader| {
-            let keys = nodes::keys_heard_in(reader, window.as_deref(), &regions)?;
-            Ok(serde_json::to_string(&keys).unwrap_or_else(|_| "[]".to_owned()).into())
+/// Does one step a query until there is none; `None` if one takes longer than a query may
+/// however often it is tried.
+async fn read_steps<T: Send + 'static>(
+    state: &AppState,
+    mut part: T,
+    step: impl Fn(&mut T, &Reader) -> Result<bool, DbError> + Clone + Send + 'static,
+) -> Result<Option<T>, ApiError> {
+    let mut tries = 0;
+    while tries < TRIES_MAX {
+        let step = step.clone();
+        let read = move |reader: &Reader| match step(&mut part, reader) {
+            Err(DbError::Interrupted { .. }) => Ok((part, None)),
+            read => read.map(|goes_on| (part, Some(goes_on))),
         };
-        self.region_keys.get(&key, async || state.ask_scan(ask).await).await
+        let (read, goes_on) = state.ask_scan(read).await?;
+        part = read;
+        match goes_on {
+            Some(false) => return Ok(Some(part)),
+            Some(true) => tries = 0,
+            None => tries += 1,
+        }
+        state.nodes_kept.steps.fetch_add(u32::from(goes_on.is_some()), Ordering::Relaxed);
     }
+    Ok(None)
 }
 
-impl Activity {
-    /// Of which nothing has been read.
-    fn unknown(state: &AppState) -> Self {
-        let (at_s, relay_window_s) = (state.clock.now_s(), relay_window_s(&state.config));
-        Self { hash_sizes: None, relays: None, at_s, relay_window_s }
-    }
+/// Returns the keys of nodes whose adverts were heard in `regions`, as a JSON list.
+///
+/// # Errors
+/// As [`AppState::ask_scan`].
+pub async fn keys_in(state: &AppState, mut regions: Vec<String>) -> Result<Arc<str>, ApiError> {
+    regions.sort_unstable();
+    regions.dedup();
+    let key = regions.join(",");
+    let window = state.current_window();
+    let ask = move |reader: &Reader| {
+        let keys = nodes::keys_heard_in(reader, window.as_deref(), &regions)?;
+        Ok(serde_json::to_string(&keys).unwrap_or_else(|_| "[]".to_owned()).into())
+    };
+    state.nodes_kept.region_keys.get(&key, async || state.ask_scan(ask).await).await
+}
+
+/// Figures of which nothing has been read.
+fn unknown(state: &AppState) -> Activity {
+    let (at_s, relay_window_s) = (state.clock.now_s(), relay_window_s(&state.config));
+    Activity { hash_sizes: None, relays: None, at_s, relay_window_s }
 }
 
 /// Reads what packets tell of nodes before anybody asks for it: of a cold disk it takes longer than
@@ -179,7 +114,7 @@ impl Activity {
 pub fn read_ahead(state: &State) {
     let state = state.clone();
     // What cannot be read now is read when it is asked for.
-    rt::spawn(async move { state.nodes_kept.activity(&state).await.is_ok() });
+    rt::spawn(async move { activity(&state).await.is_ok() });
 }
 
 fn relay_window_s(config: &Config) -> i64 {
@@ -190,6 +125,7 @@ fn relay_window_s(config: &Config) -> i64 {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::db::{OpenOptions, ReaderOptions, Readers, open};
     use crate::ingest::Rules;
     use crate::web::Ready;
@@ -219,7 +155,7 @@ mod tests {
                 reader.check_deadline("try")?;
                 Ok(*tries < 2 * (slow + 1))
             };
-            let read = state.nodes_kept.read_steps(&state, 0, step).await.unwrap();
+            let read = read_steps(&state, 0, step).await.unwrap();
             assert_eq!(read, expected, "{slow}");
         }
     }

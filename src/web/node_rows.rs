@@ -4,7 +4,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::node_activity::Activity;
+use super::nodes_kept::Activity;
 
 use crate::clock;
 use crate::db::nodes::{Node, RelayFigures};

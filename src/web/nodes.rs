@@ -6,8 +6,9 @@ use utoipa::ToSchema;
 
 use super::error::{ApiError, ErrorBody};
 use super::json::{JsonBody, ListBody, bytes};
-use super::node_activity::Activity;
+use super::node_activity;
 use super::node_rows::{NodeRow, SentRow};
+use super::nodes_kept::Activity;
 use super::packet_query::{bounded_list, regions};
 use super::params::Params;
 use super::ready_lists::{KeptAs, QUERY_MAX};
@@ -81,9 +82,9 @@ pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let mut filter = filter(&params, &state.config, state.clock.now_s())?;
     let regions = regions(bounded_list(&params, "region")?);
     if !regions.is_empty() {
-        filter.keys = Some(state.nodes_kept.keys_in(&state, regions).await?);
+        filter.keys = Some(node_activity::keys_in(&state, regions).await?);
     }
-    let activity = state.nodes_kept.activity(&state).await?;
+    let activity = node_activity::activity(&state).await?;
     let slice = (params.limit(LIMIT_DEFAULT, nodes_max(&state.config)), params.offset());
     let kept_as = kept_as(&params, &filter, &activity);
     let make = async || {
@@ -222,7 +223,7 @@ pub async fn detail(state: State, key: Path<String>) -> Result<JsonBody, ApiErro
             return Err(ApiError::conflict("more than one key begins so, use a longer prefix"));
         }
     };
-    let activity = state.nodes_kept.activity(&state).await?;
+    let activity = node_activity::activity(&state).await?;
     let body = state.ask(move |reader| write_detail(reader, &node, &activity)).await?;
     body.ok_or_else(|| ApiError::answer_too_large(BODY_BYTES_MAX))
 }

@@ -14,7 +14,7 @@ use super::counted::Counted;
 use super::error::ApiError;
 use super::fresh::{Dated, Fresh};
 use super::json::JsonBody;
-use super::node_activity::NodesKept;
+use super::nodes_kept::NodesKept;
 use super::ready_lists::ReadyLists;
 use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
