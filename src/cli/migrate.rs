@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::chain;
+use super::causes::chain;
 use crate::actors::backfill::{Conductor, Step};
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
