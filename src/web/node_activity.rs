@@ -20,6 +20,15 @@ use crate::db::{DbError, Reader};
 /// Figures are made at most so often (contract §4.1).
 const ACTIVITY_TTL: Duration = Duration::from_secs(15);
 
+/// They are good for so many times as long as reading them took, if that is longer: of a busy mesh
+/// reading them takes a twentieth of one reader.
+const REST_PER_READING: u32 = 20;
+/// Never longer.
+const REST_MAX: Duration = Duration::from_secs(300);
+
+/// Nobody waits for figures that take longer to read, if older ones are known.
+const IS_DEAR: Duration = Duration::from_millis(100);
+
 /// A request waits for them so long.
 const WAIT_MAX: Duration = Duration::from_millis(700);
 
@@ -45,6 +54,10 @@ pub struct Activity {
     pub at_s: i64,
     /// Who relayed within so many seconds is active.
     pub relay_window_s: i64,
+    /// How long reading it took.
+    took: Duration,
+    /// When that began, of the clock's monotonic time.
+    begun_at: Duration,
 }
 
 /// What is kept.
@@ -69,21 +82,27 @@ impl NodesKept {
         }
     }
 
-    /// Returns the figures, at most 15 s old. Where reading them takes longer than a request may,
-    /// it goes on behind the asker's back, and what was known last is the answer.
+    /// Returns the figures, at most 15 s old, or 20 times as old as it takes to read them, if that
+    /// is more. Where reading them takes longer than a request may, it goes on behind the asker's
+    /// back, and what was known last is the answer.
     ///
     /// # Errors
-    /// As [`AppState::ask_scan`]. A step that was too slow is none: its part is left out, and
-    /// tried again after 15 s.
+    /// As [`AppState::ask_scan`] while nothing is known. A step that was too slow is none: its part
+    /// is left out, and tried again later.
     pub async fn activity(&self, state: &State) -> Result<Arc<Activity>, ApiError> {
-        if let Some(activity) = self.activity.current() {
-            return Ok(activity);
+        let now = state.clock.monotonic();
+        let last = self.activity.last();
+        if let Some(last) = last.as_ref().filter(|last| now < last.rests_until()) {
+            return Ok(Arc::clone(last));
         }
         let shared = state.clone();
         let refresh = rt::spawn(async move {
             let kept = &shared.nodes_kept;
             kept.activity.get(async || kept.read(&shared).await).await
         });
+        if let Some(last) = last.filter(|last| last.may_be_shown_at(now)) {
+            return Ok(last);
+        }
         match timeout(state.clock.patience(WAIT_MAX), refresh).await {
             Ok(Ok(read)) => read,
             _ => Ok(self.known_so_far(state)),
@@ -107,15 +126,16 @@ impl NodesKept {
         let unknown = Activity::unknown(state);
         let at_s = unknown.at_s;
         let sizes = AdvertSizes::before(at_s);
-        let sizes = self.read_steps(state, sizes, AdvertSizes::read_day).await?;
+        let sizes = self.read_steps(state, sizes, AdvertSizes::read_step).await?;
         let hash_sizes = sizes.map(|sizes| Arc::new(sizes.finish()));
         let begun = Activity { hash_sizes, ..unknown };
         self.partial.store(Some(Arc::new(begun.clone())));
         self.steps.store(AdvertSizes::STEPS, Ordering::Relaxed);
         let tally = RelayTally::before(at_s);
-        let tally = self.read_steps(state, tally, RelayTally::read_hours).await?;
+        let tally = self.read_steps(state, tally, RelayTally::read_step).await?;
         let relays = tally.map(|tally| Arc::new(tally.finish()));
-        Ok(Arc::new(Activity { relays, ..begun }))
+        let took = state.clock.monotonic().saturating_sub(begun.begun_at);
+        Ok(Arc::new(Activity { relays, took, ..begun }))
     }
 
     /// Does one step a query until there is none; `None` if one takes longer than a query may
@@ -170,7 +190,19 @@ impl Activity {
     /// Of which nothing has been read.
     fn unknown(state: &AppState) -> Self {
         let (at_s, relay_window_s) = (state.clock.now_s(), relay_window_s(&state.config));
-        Self { hash_sizes: None, relays: None, at_s, relay_window_s }
+        let (took, begun_at) = (Duration::ZERO, state.clock.monotonic());
+        Self { hash_sizes: None, relays: None, at_s, relay_window_s, took, begun_at }
+    }
+
+    fn rests_until(&self) -> Duration {
+        self.begun_at + (self.took * REST_PER_READING).clamp(ACTIVITY_TTL, REST_MAX)
+    }
+
+    /// Whether it may be shown while newer figures are being read: those that nobody asked for for
+    /// long may not.
+    fn may_be_shown_at(&self, now: Duration) -> bool {
+        let late = now.saturating_sub(self.rests_until());
+        self.took > IS_DEAR && late < self.took * REST_PER_READING
     }
 }
 

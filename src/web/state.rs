@@ -134,7 +134,7 @@ impl AppState {
             requests: RequestStats::new(clock.clone(), super::templates()),
             loop_lag: Arc::default(),
             window: Arc::new(Window::new(clock.clone())),
-            ready_lists: ReadyLists::default(),
+            ready_lists: ReadyLists::new(clock.clone()),
             config,
             rules,
             ready: OnceLock::new(),

@@ -18,7 +18,7 @@ mod relays;
 pub use adverts::{AdvertSizes, HashSize, HashSizes, count_flood_adverts};
 pub use detail::{FoundNode, find, recent_adverts};
 pub use filter::{Hidden, NodeFilter, Sorting};
-pub use page::{NodePage, RoleTotals, count_roles, list, search};
+pub use page::{NodePage, RoleTotals, list, search};
 pub use region::keys_heard_in;
 pub use relays::{RelayFigures, RelayTally, Relays};
 
