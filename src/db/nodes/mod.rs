@@ -14,6 +14,9 @@ mod filter;
 mod page;
 mod region;
 mod relays;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 pub use adverts::{AdvertSizes, HashSize, HashSizes, count_flood_adverts};
 pub use detail::{FoundNode, find, recent_adverts};

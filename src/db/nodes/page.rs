@@ -62,17 +62,23 @@ fn page(
     reader: &Reader,
     conditions: Conditions,
     sorting: Sorting,
-    (limit, offset): (usize, usize),
+    slice: (usize, usize),
 ) -> Result<Vec<Node>, DbError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM nodes n WHERE {} ORDER BY {} LIMIT ? OFFSET ?",
-        conditions.sql(),
-        sorting.sql()
-    );
+    let sql = page_sql(&conditions, sorting);
+    reader.rows(&sql, params_from_iter(sliced(conditions, slice)), node_of)
+}
+
+pub(super) fn page_sql(conditions: &Conditions, sorting: Sorting) -> String {
+    let (conditions, order) = (conditions.sql(), sorting.sql());
+    format!("SELECT {COLUMNS} FROM nodes n WHERE {conditions} ORDER BY {order} LIMIT ? OFFSET ?")
+}
+
+/// The parameters of [`page_sql`].
+pub(super) fn sliced(conditions: Conditions, (limit, offset): (usize, usize)) -> Vec<Value> {
     let rows = |count: usize| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
     let mut params = conditions.params;
     params.extend([rows(limit), rows(offset)]);
-    reader.rows(&sql, params_from_iter(params), node_of)
+    params
 }
 
 /// Nodes by role, whenever they were seen last.
