@@ -182,15 +182,21 @@ impl World {
     /// Waits until no migration runs any more, as long as there is progress.
     fn upgraded(&self) {
         let mut done = -1;
-        loop {
-            let health = self.process.get("/api/healthz");
-            if health["async_migrations_running"] == json!(false) {
-                return;
-            }
-            let has_grown = || Some(self.rows_migrated()).filter(|rows| *rows != done);
-            done = wait_for(has_grown)
-                .unwrap_or_else(|| panic!("not upgraded\n{}", self.process.log()));
+        while self.is_upgrading() {
+            let has_moved = || {
+                let rows = self.rows_migrated();
+                (rows != done || !self.is_upgrading()).then_some(rows)
+            };
+            done = wait_for(has_moved).unwrap_or_else(|| {
+                let health = self.process.get("/api/healthz");
+                panic!("not upgraded: {}\n{}", health["async_migrations"], self.process.log())
+            });
         }
+    }
+
+    /// The last ones build indexes: they count no rows.
+    fn is_upgrading(&self) -> bool {
+        self.process.get("/api/healthz")["async_migrations_running"] != json!(false)
     }
 
     fn rows_migrated(&self) -> i64 {
