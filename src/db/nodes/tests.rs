@@ -83,7 +83,7 @@ fn a_busy_hour_of_receptions_is_read_in_steps_and_each_is_counted_once() {
     let folder = tempfile::tempdir().unwrap();
     let key = "c0ffee".repeat(10) + "c0ff";
     let insert = format!(
-        "INSERT INTO observations (transmission_id, timestamp, resolved_path) {} \
+        "PRAGMA foreign_keys = off; INSERT INTO observations (transmission_id, timestamp, resolved_path) {} \
          SELECT i, {NOW_S} - i / 900, '[\"{key}\"]' FROM n",
         numbers(70_000)
     );
