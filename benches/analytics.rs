@@ -36,12 +36,15 @@ const GROUP_ROWS: u64 = 1_000;
 fn main() {
     let (_folder, path) = database();
     let mut writer = open(&path, &OpenOptions::new(Clock::system())).unwrap().writer;
-    for name in writer.pending_migrations().unwrap() {
+    let stored = writer.stored_states().unwrap().into_iter();
+    for name in stored.filter(|stored| !stored.state.is_final()).map(|stored| stored.name) {
         if name == MIGRATION {
             build(&mut writer, &path);
         } else {
             let request = BatchRequest { name: name.to_owned(), rows_max: 5_000 };
-            while writer.run_batch(&request).unwrap().state != BatchState::Done {}
+            while writer.run_batch(&request, &BatchLimits::default()).unwrap().state
+                != BatchState::Done
+            {}
         }
     }
     let system = actix_web::rt::System::new();
@@ -81,7 +84,7 @@ fn build(writer: &mut WriteConnection, path: &Path) {
     let request = BatchRequest { name: MIGRATION.to_owned(), rows_max: STEP_ROWS };
     let (started, mut holds_ms, mut wal_pages) = (Instant::now(), Vec::new(), 0);
     loop {
-        let reply = writer.run_batch(&request).unwrap();
+        let reply = writer.run_batch(&request, &BatchLimits::default()).unwrap();
         holds_ms.push(reply.hold.as_secs_f64() * 1e3);
         wal_pages += u64::from(reply.wal_pages);
         if reply.state == BatchState::Done {

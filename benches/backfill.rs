@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use corescope::actors::backfill::{Conductor, Step};
 use corescope::clock::Clock;
 use corescope::config::MigrationsConfig;
-use corescope::db::migrations::{BatchRequest, BatchState};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState};
 use corescope::db::{CheckpointOptions, Checkpointer, OpenOptions, WriteConnection, open};
 use corescope::ingest::reception::{
     NewObservation, NewTransmission, ObserverSeen, PacketReception, Record,
@@ -161,9 +161,12 @@ fn compare(told: &[(Policy, Figures)]) {
 /// Does everything once, so that all of them find the same indexes and nothing else to do.
 fn prepare(path: &Path) {
     let mut writer = writer(path);
-    for name in writer.pending_migrations().unwrap() {
+    let stored = writer.stored_states().unwrap().into_iter();
+    for name in stored.filter(|stored| !stored.state.is_final()).map(|stored| stored.name) {
         let request = BatchRequest { name: name.to_owned(), rows_max: 5_000 };
-        while writer.run_batch(&request).unwrap().state != BatchState::Done {}
+        while writer.run_batch(&request, &BatchLimits::default()).unwrap().state != BatchState::Done
+        {
+        }
     }
     writer.close().unwrap();
 }
@@ -192,8 +195,8 @@ struct Group {
 fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
     let clock = Clock::system();
     let mut writer = writer(path);
-    let checkpointer =
-        Checkpointer::start(path, CheckpointOptions::default(), clock.clone()).unwrap();
+    let options = CheckpointOptions { gauges: writer.wal(), ..CheckpointOptions::default() };
+    let checkpointer = Checkpointer::start(path, options, clock.clone()).unwrap();
     let gauges = checkpointer.gauges();
     let stop = Arc::new(AtomicBool::new(false));
     let readers: Vec<_> =
@@ -241,10 +244,9 @@ fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
                         Duration::ZERO
                     }
                     Step::Batch(request, limits) => {
-                        let answer = writer.run_bounded(&request, &limits);
+                        let answer = writer.run_batch(&request, &limits);
                         if let Ok(reply) = &answer {
                             holds.push(reply.hold);
-                            gauges.note_written(reply.wal_pages);
                         }
                         conductor.note(answer)
                     }

@@ -72,14 +72,14 @@ fn parse_text_of_proc_self_io(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn read_and_parse_proc_self_io(bencher: Bencher<'_, '_>) {
-    let proc = Proc::of_system(Path::new("/"));
-    bencher.bench(|| proc.read_process().unwrap());
+    let mut proc = Proc::of_system(Path::new("/"));
+    bencher.bench_local(|| proc.read_process().unwrap());
 }
 
 /// Once a second: the process, each thread, pressure, memory, free space, and the rates of it.
 #[divan::bench]
 fn take_a_whole_sample(bencher: Bencher<'_, '_>) {
-    let (proc, mut meter, clock) =
+    let (mut proc, mut meter, clock) =
         (Proc::of_system(Path::new("/")), IoMeter::default(), Clock::system());
     bencher.bench_local(|| {
         let at = Moment { unix_ms: 0, monotonic: clock.monotonic() };

@@ -299,8 +299,8 @@ fn start_retention(
 }
 
 fn start_checkpointer(database: &Database, clock: &Clock) -> Result<Checkpointer, DbError> {
-    let ledger = Some(database.writer.ledger());
-    let options = CheckpointOptions { ledger, ..CheckpointOptions::default() };
+    let (ledger, gauges) = (Some(database.writer.ledger()), database.writer.wal());
+    let options = CheckpointOptions { ledger, gauges, ..CheckpointOptions::default() };
     Checkpointer::start(database.writer.path(), options, clock.clone())
 }
 

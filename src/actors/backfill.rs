@@ -17,7 +17,7 @@
 //! (decision 8). Blocks on nothing.
 
 pub mod conductor;
-pub mod jobs;
+mod job_run;
 pub mod run;
 pub mod signals;
 
@@ -32,7 +32,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 
 pub use self::conductor::{CommandError, Conductor, Step};
-pub use self::jobs::{JobEnd, LiveJob};
+pub use self::job_run::{JobEnd, LiveJob};
 pub use self::run::LiveRun;
 pub use self::signals::Signals;
 use super::lifeline::Lifeline;
@@ -156,10 +156,7 @@ impl Backfill {
 
     fn answered(&mut self, answer: Result<BatchReply, AskError<DbError>>, ctx: &mut Context<Self>) {
         let pause = match answer {
-            Ok(reply) => {
-                self.signals.note_written(reply.wal_pages);
-                self.conductor.note(Ok(reply))
-            }
+            Ok(reply) => self.conductor.note(Ok(reply)),
             Err(AskError::Refused(error)) => self.conductor.note(Err(error)),
             // The writer has ended, and with it the process.
             Err(AskError::Stopped) => self.conductor.note(Err(DbError::Closed)),

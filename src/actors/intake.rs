@@ -12,6 +12,8 @@
 //!
 //! Blocks on nothing; waits for the writer as long as it lives. Dies when the writer has died.
 
+mod groups;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,10 +21,10 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture,
     WrapFuture,
 };
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use self::groups::{Entrance, GroupRules, Item, Queue};
 use super::delivery::{Delivery, IntakeDoor, Receipt};
 use super::lifeline::Lifeline;
 use super::line::{AskError, Line};
@@ -32,57 +34,24 @@ use crate::db::{Commit, DbError, Outcome, StoredPacket};
 use crate::ingest::reception::Record;
 use crate::perf::intake::IntakeGauge;
 
-/// When a group is closed: by rows or by time, the first to bind wins.
-#[derive(Clone, Copy, Debug)]
-pub struct GroupRules {
-    /// A group never holds more rows (the writer's hold time, decision 20).
-    pub rows_max: usize,
-    /// From this many rows on, a pause of `quiet` closes the group: a broker with a small window
-    /// (Mosquitto's default is 20 messages) sends nothing more until we acknowledge.
-    pub rows_prompt: usize,
-    /// See `rows_prompt`.
-    pub quiet: Duration,
-    /// The longest wait of a group's first row after a group of `rows_prompt` rows (decision 2).
-    pub wait_busy: Duration,
-    /// The longest wait otherwise: at most one synced commit a second when idle.
-    pub wait_idle: Duration,
-}
-
-impl Default for GroupRules {
-    fn default() -> Self {
-        Self {
-            rows_max: 250,
-            rows_prompt: 16,
-            quiet: Duration::from_millis(2),
-            wait_busy: Duration::from_millis(250),
-            wait_idle: Duration::from_secs(1),
-        }
-    }
-}
-
 /// Commits that fail are repeated after 100 ms, doubling up to this pause, for as long as it takes.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// The actor. See the module.
 pub struct Intake {
     door: Door,
-    queue: Option<UnboundedReceiver<Item>>,
+    queue: Option<Queue>,
     writer: Line<Writer>,
-    rules: GroupRules,
     _lifeline: Lifeline,
-}
-
-enum Item {
-    Delivery(Delivery),
-    Last(oneshot::Sender<()>),
 }
 
 /// The way in; clones share the queue and its bound.
 #[derive(Clone)]
 pub struct Door {
-    queue: UnboundedSender<Item>,
+    entrance: Entrance,
     gauge: Arc<IntakeGauge>,
     clock: Clock,
+    rules: GroupRules,
 }
 
 impl Intake {
@@ -93,15 +62,9 @@ impl Intake {
         clock: Clock,
         lifeline: Lifeline,
     ) -> (Self, Door) {
-        let (sender, queue) = unbounded_channel();
-        let door = Door { queue: sender, gauge, clock };
-        let intake = Self {
-            door: door.clone(),
-            queue: Some(queue),
-            writer,
-            rules: GroupRules::default(),
-            _lifeline: lifeline,
-        };
+        let (entrance, queue) = groups::queue();
+        let door = Door { entrance, gauge, clock, rules: GroupRules::default() };
+        let intake = Self { door: door.clone(), queue: Some(queue), writer, _lifeline: lifeline };
         (intake, door)
     }
 }
@@ -111,7 +74,7 @@ impl Actor for Intake {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         if let Some(queue) = self.queue.take() {
-            let pump = pump(queue, self.writer.clone(), self.door.clone(), self.rules);
+            let pump = pump(queue, self.writer.clone(), self.door.clone());
             ctx.spawn(pump.into_actor(self).map(|(), _, ctx| ctx.stop()));
         }
     }
@@ -131,15 +94,12 @@ impl IntakeDoor for Door {
         if !self.gauge.try_enter(self.clock.now_ms()) {
             return Some(delivery);
         }
-        match self.queue.send(Item::Delivery(delivery)) {
-            Ok(()) => None,
-            Err(refused) => {
-                self.gauge.leave(1, None);
-                match refused.0 {
-                    Item::Delivery(delivery) => Some(delivery),
-                    Item::Last(_) => None,
-                }
-            }
+        let is_many = self.gauge.depth() >= self.rules.rows_prompt;
+        let refused = self.entrance.send(Item::Delivery(delivery), is_many)?;
+        self.gauge.leave(1, None);
+        match refused {
+            Item::Delivery(delivery) => Some(delivery),
+            Item::Last(_) => None,
         }
     }
 }
@@ -197,7 +157,7 @@ impl Handler<Drain> for Intake {
     fn handle(&mut self, _: Drain, _: &mut Context<Self>) -> Self::Result {
         let (done, drained) = oneshot::channel();
         self.door.gauge.close();
-        let is_sent = self.door.queue.send(Item::Last(done)).is_ok();
+        let is_sent = self.door.entrance.send(Item::Last(done), true).is_none();
         Box::pin(async move {
             if is_sent {
                 // A dropped sender means that the pump has ended: nothing is left to drain.
@@ -208,41 +168,11 @@ impl Handler<Drain> for Intake {
     }
 }
 
-/// A group on its way to the writer: `records` and `receipts` of those that have a record, in
-/// order; `receipts` of the others stand where they arrived.
-#[derive(Default)]
-struct Group {
-    records: Vec<Record>,
-    receipts: Vec<(bool, Receipt)>,
-    is_urgent: bool,
-    last: Option<oneshot::Sender<()>>,
-}
-
-impl Group {
-    /// Adds one item; `true` if the group is to be closed now.
-    fn add(&mut self, item: Item) -> bool {
-        match item {
-            Item::Delivery(delivery) => {
-                self.is_urgent |= matches!(delivery.receipt, Receipt::Answer(_));
-                self.receipts.push((delivery.record.is_some(), delivery.receipt));
-                self.records.extend(delivery.record);
-            }
-            Item::Last(done) => self.last = Some(done),
-        }
-        self.is_urgent || self.last.is_some()
-    }
-}
-
 /// Commits groups until the last item or the writer's end.
-async fn pump(
-    mut queue: UnboundedReceiver<Item>,
-    writer: Line<Writer>,
-    door: Door,
-    rules: GroupRules,
-) {
+async fn pump(mut queue: Queue, writer: Line<Writer>, door: Door) {
     let mut is_busy = false;
-    while let Some(group) = collect(&mut queue, rules, is_busy).await {
-        is_busy = group.receipts.len() >= rules.rows_prompt;
+    while let Some(group) = queue.collect(door.rules, is_busy).await {
+        is_busy = group.receipts.len() >= door.rules.rows_prompt;
         let count = group.receipts.len();
         let records = Arc::new(group.records);
         door.gauge.begin_commit();
@@ -254,29 +184,6 @@ async fn pump(
             return;
         }
     }
-}
-
-/// Waits for a first item, then gathers as the rules say. `None` when all doors are gone.
-async fn collect(
-    queue: &mut UnboundedReceiver<Item>,
-    rules: GroupRules,
-    is_busy: bool,
-) -> Option<Group> {
-    let mut group = Group::default();
-    let mut is_closed = group.add(queue.recv().await?);
-    let wait = if is_busy { rules.wait_busy } else { rules.wait_idle };
-    let deadline = tokio::time::Instant::now() + wait;
-    while !is_closed && group.receipts.len() < rules.rows_max {
-        let mut patience = deadline.saturating_duration_since(tokio::time::Instant::now());
-        if group.receipts.len() >= rules.rows_prompt {
-            patience = patience.min(rules.quiet);
-        }
-        match timeout(patience, queue.recv()).await {
-            Ok(Some(item)) => is_closed = group.add(item),
-            Ok(None) | Err(_) => break,
-        }
-    }
-    Some(group)
 }
 
 /// Has the records committed, however often it takes; `None` when the writer has ended.
@@ -339,6 +246,3 @@ fn tell(receipts: Vec<(bool, Receipt)>, outcomes: &[Outcome]) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -54,7 +54,7 @@ impl IoSampler {
     }
 
     fn take_sample(&mut self) {
-        let SamplerParts { proc, latest, cache, clock, .. } = &self.parts;
+        let SamplerParts { proc, latest, cache, clock, .. } = &mut self.parts;
         let at = Moment { unix_ms: clock.now_ms(), monotonic: clock.monotonic() };
         let sample = Arc::new(self.meter.measure(proc.read(), at));
         self.history.push(at, series_values(&sample));

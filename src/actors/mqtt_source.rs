@@ -18,12 +18,12 @@ mod intake_queue;
 mod options;
 mod receipts;
 mod session;
+mod shared;
 mod watch;
 
-use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -34,36 +34,18 @@ use tokio::time::{Instant, timeout};
 use self::connection::{Connection, End};
 pub use self::options::{Endpoint, Login, Pace, SourceError, SourceSettings};
 use self::session::Session;
+pub use self::shared::{Attempt, Decode, Heard};
+use self::shared::{Command, Shared};
 use super::delivery::IntakeDoor;
 use crate::clock::Clock;
 pub use crate::ingest::Arrival;
-use crate::ingest::reception::Record;
-use crate::ingest::source_status::{Now, SourceSnapshot, SourceStatus};
+use crate::ingest::source_status::{SourceSnapshot, SourceStatus};
 
 /// A connection that lasted so long was no failure: the pauses start anew.
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 const RETRY_PAUSE_MIN: Duration = Duration::from_millis(250);
 /// Commands wait for the source to look up; a watchdog says at most one a minute.
 const COMMANDS_MAX: usize = 8;
-
-/// What a message turned out to be.
-#[derive(Clone, Debug)]
-pub enum Heard {
-    /// Something to remember; `is_resumed` when it carries its envelope's time.
-    Record {
-        /// What to remember.
-        record: Record,
-        /// See above.
-        is_resumed: bool,
-    },
-    /// None of our business, for this reason.
-    Ignored(&'static str),
-    /// Refused, for this reason.
-    Rejected(&'static str),
-}
-
-/// How messages are understood.
-pub type Decode = Arc<dyn Fn(&Arrival<'_>) -> Heard + Send + Sync>;
 
 /// What a source needs.
 pub struct SourceParts {
@@ -75,65 +57,6 @@ pub struct SourceParts {
     pub door: Arc<dyn IntakeDoor>,
     /// The time.
     pub clock: Clock,
-}
-
-/// How the first attempt to subscribe went (decision 5: start waits for this, never for a broker).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// Not decided yet.
-    Pending,
-    /// At least one topic is subscribed.
-    Subscribed,
-    /// It failed; the source goes on trying.
-    Failed,
-}
-
-/// What a source is told.
-#[derive(Clone, Copy, Debug)]
-enum Command {
-    Reconnect,
-    Stop(Duration),
-}
-
-/// What the parts of a source share.
-struct Shared {
-    settings: SourceSettings,
-    endpoint: Endpoint,
-    decode: Decode,
-    door: Arc<dyn IntakeDoor>,
-    clock: Clock,
-    status: Arc<SourceStatus>,
-    attempt: latest::Sender<Attempt>,
-    is_unsaved: AtomicBool,
-}
-
-impl Shared {
-    fn now(&self) -> Now {
-        Now { unix_s: self.clock.now_s(), monotonic: self.clock.monotonic() }
-    }
-
-    /// The first outcome stands.
-    fn tell_attempt(&self, outcome: Attempt) {
-        self.attempt.send_if_modified(|attempt| {
-            let is_first = *attempt == Attempt::Pending;
-            if is_first {
-                *attempt = outcome;
-            }
-            is_first
-        });
-    }
-
-    /// Says once that the session file cannot be written, and once that it can again.
-    fn note_session_saved(&self, outcome: io::Result<()>) {
-        let was_unsaved = self.is_unsaved.swap(outcome.is_err(), Relaxed);
-        if let Err(error) = outcome
-            && !was_unsaved
-        {
-            tracing::warn!(source = &*self.settings.tag, %error,
-                "the MQTT session file cannot be written: after a restart, what the broker holds \
-                 may not be found");
-        }
-    }
 }
 
 /// A running source.

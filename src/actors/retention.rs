@@ -162,7 +162,6 @@ impl Handler<LookAtSchedule> for Retention {
 mod tests {
     use super::*;
     use crate::actors::backfill::Conductor;
-    use crate::actors::backfill::jobs::pending;
     use crate::config::MigrationsConfig;
     use crate::db::migrations::StoredState;
 
@@ -173,7 +172,7 @@ mod tests {
     fn live(states: &[(&'static str, State)]) -> Vec<LiveRun> {
         let stored = |(name, state): &(&'static str, State)| StoredState {
             state: *state,
-            ..pending(name, "", 0)
+            ..StoredState::pending(name, "", 0)
         };
         let stored = states.iter().map(stored).collect();
         Conductor::new(stored, &MigrationsConfig::default(), Clock::manual(0)).live()

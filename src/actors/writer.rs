@@ -170,7 +170,7 @@ impl Handler<RunBatch> for Writer {
     fn handle(&mut self, message: RunBatch, _: &mut Context<Self>) -> Self::Result {
         let request = message.request;
         self.run_step(message.sent_at, &request.name, |connection| {
-            connection.run_bounded(&request, &message.limits)
+            connection.run_batch(&request, &message.limits)
         })
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::config::{Config, Role, mask_broker_url};
 use crate::db;
 
-use super::chain;
+use super::causes::chain;
 use super::serve::ConfigArgs;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::chain;
+use super::causes::chain;
 use crate::actors::backfill::{Conductor, Step};
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
@@ -140,9 +140,9 @@ fn run_to_the_end(
     conductor: &mut Conductor,
     clock: &Clock,
 ) -> Result<(), String> {
-    let checkpointer =
-        Checkpointer::start(writer.path(), CheckpointOptions::default(), clock.clone())
-            .map_err(|error| chain(&error))?;
+    let options = CheckpointOptions { gauges: writer.wal(), ..CheckpointOptions::default() };
+    let checkpointer = Checkpointer::start(writer.path(), options, clock.clone())
+        .map_err(|error| chain(&error))?;
     let bar = Bar::new();
     loop {
         match conductor.next(&Readings::QUIET, false) {
@@ -151,7 +151,7 @@ fn run_to_the_end(
                 writer.record_moves(&moves).map_err(|error| chain(&error))?;
             }
             Step::Batch(request, limits) => {
-                let answer = writer.run_bounded(&request, &limits);
+                let answer = writer.run_batch(&request, &limits);
                 if let Ok(reply) = &answer {
                     bar.show(reply.name, reply.rows_done, reply.rows_total);
                 }

@@ -1,5 +1,6 @@
 //! The command line: one file per command. What is typed here is what `corescope help` says.
 
+mod causes;
 pub mod check;
 pub mod decode;
 pub mod healthcheck;
@@ -15,6 +16,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::telemetry::{self, LogFormat};
+
+use causes::chain;
 
 /// Ingests, keeps and shows what a MeshCore radio mesh says.
 #[derive(Parser, Debug)]
@@ -81,18 +84,6 @@ pub fn run() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Joins an error and its sources into one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line
 }
 
 #[cfg(test)]

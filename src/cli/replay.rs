@@ -17,7 +17,6 @@ use clap::Args;
 use self::capture::{Capture, Line};
 use self::progress::Progress;
 pub use self::publisher::{Login, Message, PublishError, Publisher};
-use crate::actors::mqtt_source::SourceError;
 use crate::clock::Clock;
 
 /// Malformed lines that are shown one by one.
@@ -113,10 +112,7 @@ pub enum ReplayError {
         /// From the system.
         source: io::Error,
     },
-    /// The URL of `--mqtt` is unusable.
-    #[error(transparent)]
-    Broker(#[from] SourceError),
-    /// The broker is not there, refuses, or went away for good.
+    /// The broker cannot be addressed, is not there, refuses, or went away for good.
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// The system gives no runtime.

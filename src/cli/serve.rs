@@ -8,7 +8,7 @@ use crate::app::Application;
 use crate::clock::Clock;
 use crate::config::{Config, Flags, Role, Sources};
 
-use super::chain;
+use super::causes::chain;
 
 /// Where the configuration comes from; shared by `serve` and `check`.
 #[derive(clap::Args, Debug, Clone)]

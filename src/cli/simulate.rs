@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::replay::{Login, Message, PublishError, Publisher, ReplayError};
+use super::replay::{Login, Message, PublishError, Publisher};
 use crate::clock::Clock;
 use crate::sim::envelope;
 use crate::sim::live::{LivePlan, Simulator};
@@ -51,10 +51,7 @@ impl std::fmt::Debug for SimulateArgs {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SimulateError {
-    /// The broker's address is unusable, or it does not let us in.
-    #[error(transparent)]
-    Connect(#[from] ReplayError),
-    /// The broker went away for good.
+    /// The broker cannot be addressed, does not let us in, or went away for good.
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// The system gives no runtime.

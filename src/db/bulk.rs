@@ -12,9 +12,10 @@ use rusqlite::{Connection, params};
 use super::analytics;
 use super::error::{DbError, Doing};
 use super::lock::lock_path;
-use super::open::{OpenOptions, open};
+use super::markers;
+use super::open::open;
+use super::options::OpenOptions;
 use super::schema::INDEXES;
-use super::upgrade;
 use super::write::WriteConnection;
 use crate::clock::iso_s;
 use crate::ingest::reception::NewTransmission;
@@ -399,7 +400,7 @@ impl BulkWriter {
         on_step("writing to disk");
         if self.era == Era::PreBackfill {
             for name in OLD_MARKERS {
-                upgrade::record_done(conn, name)?;
+                markers::record_done(conn, name)?;
             }
         }
         conn.execute_batch(

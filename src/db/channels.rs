@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use super::error::{DbError, Doing};
 use super::packets::{blank_ids, heard_among, observers_in};
-use super::reader::{Reader, stored_text};
+use super::reader::Reader;
+use super::values::stored_text;
 use crate::store::Snapshot;
 
 mod messages;

@@ -13,15 +13,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{DbError, Doing};
+use super::wal_gauges::{DEBT_PAGES_MAX, WalGauges};
 use crate::clock::Clock;
 use crate::perf::ledger::{Ledger, Shares, Source, Work};
 
@@ -38,86 +39,20 @@ pub struct CheckpointOptions {
     pub idle_after: Duration,
     /// Where its checkpoints are entered.
     pub ledger: Option<Arc<Ledger>>,
+    /// Where what it sees is left; the writer's own, so that it hears of what is written.
+    pub gauges: Arc<WalGauges>,
 }
 
 impl Default for CheckpointOptions {
     fn default() -> Self {
         Self {
-            debt_pages_max: 1000,
+            debt_pages_max: DEBT_PAGES_MAX,
             log_pages_max: 8000,
             file_bytes_max: 64 << 20,
             idle_after: Duration::from_secs(2),
             ledger: None,
+            gauges: Arc::default(),
         }
-    }
-}
-
-/// What the checkpointer saw and did last; anyone may read it at any time.
-#[derive(Debug, Default)]
-pub struct WalGauges {
-    log_pages: AtomicU32,
-    checkpointed_pages: AtomicU32,
-    file_bytes: AtomicU64,
-    checkpoints: AtomicU64,
-    failures: AtomicU64,
-    last_hold_us: AtomicU64,
-    is_blind: AtomicBool,
-    is_wanted: AtomicBool,
-}
-
-impl WalGauges {
-    /// Pages in the WAL; `None` if SQLite does not say, which is an alarm and no 0.
-    pub fn log_pages(&self) -> Option<u32> {
-        (!self.is_blind.load(Ordering::Relaxed)).then(|| self.log_pages.load(Ordering::Relaxed))
-    }
-
-    /// Pages in the WAL that are not in the database yet; `None` as above.
-    pub fn debt_pages(&self) -> Option<u32> {
-        let done = self.checkpointed_pages.load(Ordering::Relaxed);
-        self.log_pages().map(|log| log.saturating_sub(done))
-    }
-
-    /// Asks for a checkpoint of whatever there is, or takes that back: who waits for the log to
-    /// start again cannot wait for more debt.
-    pub fn want_checkpoint(&self, is_wanted: bool) {
-        self.is_wanted.store(is_wanted, Ordering::Relaxed);
-    }
-
-    /// See [`WalGauges::want_checkpoint`].
-    pub fn is_checkpoint_wanted(&self) -> bool {
-        self.is_wanted.load(Ordering::Relaxed)
-    }
-
-    /// Notes pages that were just committed, so that whoever waits for the log to be short need not
-    /// wait for the next look. The next look knows better.
-    pub fn note_written(&self, pages: u32) {
-        let log = self.log_pages.load(Ordering::Relaxed);
-        if log == self.checkpointed_pages.load(Ordering::Relaxed) {
-            self.checkpointed_pages.store(0, Ordering::Relaxed);
-            self.log_pages.store(pages, Ordering::Relaxed);
-        } else {
-            self.log_pages.store(log.saturating_add(pages), Ordering::Relaxed);
-        }
-    }
-
-    /// Size of the WAL file: its high-water mark, not what is pending.
-    pub fn file_bytes(&self) -> u64 {
-        self.file_bytes.load(Ordering::Relaxed)
-    }
-
-    /// Checkpoints since the start.
-    pub fn checkpoints(&self) -> u64 {
-        self.checkpoints.load(Ordering::Relaxed)
-    }
-
-    /// Checkpoints that failed since the start; a busy one is no failure.
-    pub fn failures(&self) -> u64 {
-        self.failures.load(Ordering::Relaxed)
-    }
-
-    /// How long the last checkpoint took.
-    pub fn last_hold(&self) -> Duration {
-        Duration::from_micros(self.last_hold_us.load(Ordering::Relaxed))
     }
 }
 
@@ -161,7 +96,10 @@ impl Checkpointer {
 
 /// A look costs microseconds; a late one is a log that grows past what waits for it.
 const LOOK_WHILE_GROWING: Duration = Duration::from_millis(5);
-const LOOK_WHILE_QUIET: Duration = Duration::from_millis(250);
+/// The writer rings; what another program writes is seen then.
+const LOOK_WHILE_QUIET: Duration = Duration::from_secs(1);
+/// What a group of receptions a second adds is no growth to watch.
+const GROWTH_PAGES_MIN: u32 = 100;
 const WAIT_MAX: Duration = Duration::from_millis(50);
 /// While it waits for readers, `RESTART` holds writers up: within their budget (decision 20).
 const RESTART_WAIT_MAX: Duration = Duration::from_millis(10);
@@ -206,12 +144,13 @@ impl Keeper {
         let mut wal_path = path.as_os_str().to_owned();
         wal_path.push("-wal");
         let grown_at = clock.monotonic();
+        let gauges = Arc::clone(&limits.gauges);
         let keeper = Self {
             conn,
             wal_path: wal_path.into(),
             limits,
             clock,
-            gauges: Arc::default(),
+            gauges,
             log_pages: 0,
             grown_at,
             restart_after: Duration::ZERO,
@@ -229,14 +168,19 @@ impl Keeper {
     }
 
     fn run(&mut self, stopped: &Receiver<()>) {
+        let rung = self.gauges.rung();
         let mut pause = LOOK_WHILE_QUIET;
-        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
+        loop {
+            select! {
+                recv(stopped) -> _ => return,
+                recv(rung) -> _ => {}
+                default(pause) => {}
+            }
             let log_pages = self.log_pages;
             self.tell(|keeper| keeper.look());
-            let is_growing = self.log_pages != log_pages;
+            let is_growing = self.log_pages.abs_diff(log_pages) >= GROWTH_PAGES_MIN;
             let is_wanted = self.gauges.is_checkpoint_wanted();
-            let is_soon = is_growing || is_wanted;
-            pause = if is_soon { LOOK_WHILE_GROWING } else { LOOK_WHILE_QUIET };
+            pause = if is_growing || is_wanted { LOOK_WHILE_GROWING } else { LOOK_WHILE_QUIET };
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::catalog::{column_names, has_rows, index_names};
 use super::error::{DbError, Doing};
 use super::schema::{INDEXES, TABLES};
-use super::upgrade::{column_names, has_rows, index_names};
 
 /// What a database looks like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

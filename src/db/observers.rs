@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, Row};
 
 use super::error::{DbError, Doing};
-use super::packets::json_list;
-use super::reader::{Reader, integer, real, stored_text};
+use super::reader::Reader;
+use super::values::{integer, json_list, real, stored_text};
 
 /// One row of `observers`, with what other tables say of it. Texts are as stored.
 #[derive(Clone, Debug, Default, PartialEq)]

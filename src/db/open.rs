@@ -3,66 +3,22 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+use super::catalog;
 use super::error::{DbError, Doing};
 use super::lock::WriterLock;
+use super::options::OpenOptions;
 use super::schema::{TABLES, is_essential};
-use super::upgrade;
+use super::upgrade::{OpenReport, upgrade};
 use super::write::WriteConnection;
-use crate::clock::Clock;
 
 /// The oldest SQLite in which two connections may checkpoint without the WAL-reset bug: 3.51.3.
 const LIBRARY_NEEDED: i32 = 3_051_003;
 
 /// The size to which the WAL file is cut back when it starts again.
 const WAL_FILE_BYTES_MAX: i64 = 64 << 20;
-
-/// How to open.
-#[derive(Clone, Debug)]
-pub struct OpenOptions {
-    /// The time for `created_at`, `last_seen` clamps and hold times.
-    pub clock: Clock,
-    /// The writer's page cache; used only as far as batches touch pages.
-    pub cache_kib: u32,
-    /// How long to wait for a process that is not ours.
-    pub busy_timeout: Duration,
-    /// Whether regions are configured: without them `backfill_default_scope_v1` has no work.
-    pub has_regions: bool,
-    /// Raster of `observer_metrics.timestamp` in seconds (`metrics.sampleIntervalSec`); at least 1.
-    pub metrics_interval_s: i64,
-    /// A longer hold of the write lock is logged (`CORESCOPE_DB_SLOW_WRITER_MS`).
-    pub slow_write: Duration,
-}
-
-impl OpenOptions {
-    /// Returns the defaults of spec §1.1 with this clock.
-    pub fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            cache_kib: 32 << 10,
-            busy_timeout: Duration::from_secs(5),
-            has_regions: false,
-            metrics_interval_s: 300,
-            slow_write: Duration::from_millis(500),
-        }
-    }
-}
-
-/// What opening did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OpenReport {
-    /// Whether there was no database before.
-    pub is_created: bool,
-    /// Tables that an older database lacked.
-    pub tables_added: Vec<&'static str>,
-    /// Columns that an older database lacked, as `table.column`.
-    pub columns_added: Vec<String>,
-    /// Migrations that are left to do, in their order.
-    pub pending: Vec<&'static str>,
-}
 
 /// An open database.
 #[derive(Debug)]
@@ -91,7 +47,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Database, DbError> {
         check_is_ours(&conn, path)?;
     }
     prepare(&conn, options, is_created)?;
-    let mut report = upgrade::upgrade(&mut conn, options)?;
+    let mut report = upgrade(&mut conn, options)?;
     if is_created {
         report = OpenReport { is_created, ..OpenReport::default() };
     }
@@ -173,7 +129,7 @@ fn check_is_ours(conn: &Connection, path: &Path) -> Result<(), DbError> {
         return Err(foreign("it has no table transmissions".to_owned()));
     }
     for table in TABLES.iter().filter(|table| names.iter().any(|name| name == table.name)) {
-        let columns = upgrade::column_names(conn, table.name)?;
+        let columns = catalog::column_names(conn, table.name)?;
         let missing = table
             .columns
             .iter()
@@ -205,7 +161,7 @@ fn refuse_unknown_duties(conn: &Connection, table: &'static str) -> Result<(), D
     };
     let sql = "SELECT name FROM pragma_table_info(?1) \
                WHERE \"notnull\" = 1 AND dflt_value IS NULL AND pk = 0";
-    let demanding = upgrade::texts(conn, sql, table).map_err(Duty::Failed)?;
+    let demanding = catalog::texts(conn, sql, table).map_err(Duty::Failed)?;
     match demanding.into_iter().find(|column| !is_known(column)) {
         Some(column) => Err(Duty::Column(column)),
         None => Ok(()),
@@ -215,7 +171,7 @@ fn refuse_unknown_duties(conn: &Connection, table: &'static str) -> Result<(), D
 fn table_names(conn: &Connection) -> Result<Vec<String>, DbError> {
     let sql = "SELECT name FROM sqlite_master WHERE type = ?1 AND name NOT LIKE 'sqlite\\_%' \
                ESCAPE '\\'";
-    upgrade::texts(conn, sql, "table")
+    catalog::texts(conn, sql, "table")
 }
 
 /// Sets what spec §1.1 asks for. `auto_vacuum` comes before WAL, or it would not stick.

@@ -1,4 +1,4 @@
-//! How SQLite's page caches do, and the file behind them.
+//! How SQLite's page caches do.
 //!
 //! A connection's counters may be read on its own thread only: the thread reads them after each
 //! operation through its [`PageMeter`] and adds what is new to a shared [`PageGauge`].
@@ -10,9 +10,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::counters::{self, CacheCounters};
-use super::error::DbError;
-use super::reader::Reader;
-use crate::perf::sqlite::{FileSample, LookUps};
+use crate::perf::sqlite::LookUps;
 
 /// Pages looked up, written and spilled by one or more connections since they were opened.
 #[derive(Debug, Default)]
@@ -94,31 +92,6 @@ impl From<PageCounts> for LookUps {
     }
 }
 
-/// Reads what the database's header and the reader's settings say: four pragmas that touch the
-/// first page only.
-///
-/// # Errors
-/// As every query.
-pub fn read_file(reader: &Reader) -> Result<FileSample, DbError> {
-    let page_bytes = reader.number("PRAGMA page_size", [])?;
-    let cache_size = reader.number("PRAGMA cache_size", [])?;
-    Ok(FileSample {
-        page_count: reader.number("PRAGMA page_count", [])?,
-        page_bytes,
-        free_pages: reader.number("PRAGMA freelist_count", [])?,
-        cache_size,
-        cache_bytes: cache_bytes(cache_size, page_bytes),
-    })
-}
-
-/// What `PRAGMA cache_size` means in bytes: pages, or KiB if negative (000-23).
-fn cache_bytes(cache_size: i64, page_bytes: i64) -> i64 {
-    match cache_size {
-        kib @ ..0 => kib.saturating_neg().saturating_mul(1024),
-        pages => pages.saturating_mul(page_bytes),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -137,14 +110,6 @@ mod tests {
         let written = meter.read(&conn).unwrap();
         assert_eq!(written, writes_now + 1);
         assert_eq!(gauge.counts().unwrap().writes, u64::from(writes_now) + 1);
-    }
-
-    #[test]
-    fn a_negative_cache_size_is_kib_and_a_positive_one_pages() {
-        // 000-23
-        assert_eq!(cache_bytes(-2000, 4096), 2_048_000);
-        assert_eq!(cache_bytes(500, 4096), 2_048_000);
-        assert_eq!(cache_bytes(i64::MIN, 4096), i64::MAX);
     }
 
     #[test]

@@ -4,10 +4,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::checkpoint::WalGauges;
-use super::pages::{self, PageGauge};
+use super::error::DbError;
+use super::pages::PageGauge;
+use super::reader::Reader;
 use super::readers::Readers;
-use crate::perf::sqlite::SqliteSample;
+use super::wal_gauges::WalGauges;
+use crate::perf::sqlite::{FileSample, SqliteSample};
 
 /// Where the figures are.
 #[derive(Clone)]
@@ -41,7 +43,7 @@ impl SqliteProbe {
         let open_reads = self.readers.open_reads();
         let wal_path = self.wal_path.clone();
         let looked = self.readers.ask(move |reader| {
-            let file = pages::read_file(reader)?;
+            let file = read_file(reader)?;
             Ok((file, file_bytes(&wal_path)))
         });
         let looked = looked.await.ok();
@@ -64,5 +66,40 @@ fn file_bytes(path: &Path) -> Option<u64> {
     match std::fs::metadata(path) {
         Ok(file) => Some(file.len()),
         Err(error) => (error.kind() == io::ErrorKind::NotFound).then_some(0),
+    }
+}
+
+/// Reads what the database's header and the reader's settings say: four pragmas that touch the
+/// first page only.
+fn read_file(reader: &Reader) -> Result<FileSample, DbError> {
+    let page_bytes = reader.number("PRAGMA page_size", [])?;
+    let cache_size = reader.number("PRAGMA cache_size", [])?;
+    Ok(FileSample {
+        page_count: reader.number("PRAGMA page_count", [])?,
+        page_bytes,
+        free_pages: reader.number("PRAGMA freelist_count", [])?,
+        cache_size,
+        cache_bytes: cache_bytes(cache_size, page_bytes),
+    })
+}
+
+/// What `PRAGMA cache_size` means in bytes: pages, or KiB if negative (000-23).
+fn cache_bytes(cache_size: i64, page_bytes: i64) -> i64 {
+    match cache_size {
+        kib @ ..0 => kib.saturating_neg().saturating_mul(1024),
+        pages => pages.saturating_mul(page_bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_negative_cache_size_is_kib_and_a_positive_one_pages() {
+        // 000-23
+        assert_eq!(cache_bytes(-2000, 4096), 2_048_000);
+        assert_eq!(cache_bytes(500, 4096), 2_048_000);
+        assert_eq!(cache_bytes(i64::MIN, 4096), i64::MAX);
     }
 }

@@ -1,7 +1,8 @@
 //! The figures of `/api/stats`: counted in indexes, never by reading rows of large tables.
 
 use super::error::DbError;
-use super::reader::{Reader, integer};
+use super::reader::Reader;
+use super::values::integer;
 use crate::clock;
 
 /// What the database holds. Duplicate observations count until they are merged.

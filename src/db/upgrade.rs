@@ -2,17 +2,27 @@
 //! view, indexes on empty tables, and the names that the original records (decision 17).
 //! Everything else is left to [`super::migrations`].
 
-use std::collections::HashSet;
-
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::analytics;
+use super::catalog::{column_names, has_rows};
 use super::error::{DbError, Doing};
-use super::migrations;
-use super::open::{OpenOptions, OpenReport};
-use super::schema::{
-    INDEX_MARKERS, INDEXES, LEGACY_INDEXES, PACKETS_VIEW, TABLE_MARKERS, TABLES, Table, addable,
-};
+use super::markers::record_markers;
+use super::options::OpenOptions;
+use super::schema::{INDEXES, LEGACY_INDEXES, PACKETS_VIEW, TABLES, Table, addable};
+use super::{analytics, migrations};
+
+/// What opening did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Whether there was no database before.
+    pub is_created: bool,
+    /// Tables that an older database lacked.
+    pub tables_added: Vec<&'static str>,
+    /// Columns that an older database lacked, as `table.column`.
+    pub columns_added: Vec<String>,
+    /// Migrations that are left to do, in their order.
+    pub pending: Vec<&'static str>,
+}
 
 /// Completes the tables in one transaction, so that a kill leaves all of it or nothing. A second
 /// run finds nothing to do. Tables and columns that we do not know are left as they are.
@@ -82,51 +92,4 @@ fn create_free_indexes(tx: &Transaction<'_>) -> Result<(), DbError> {
         }
     }
     Ok(())
-}
-
-/// Records what is true now under the original's names, or it would do it all again.
-pub(super) fn record_markers(tx: &Connection) -> Result<(), DbError> {
-    for name in TABLE_MARKERS {
-        record_done(tx, name)?;
-    }
-    let indexes = index_names(tx)?;
-    for (name, needed) in INDEX_MARKERS {
-        if needed.iter().all(|index| indexes.contains(*index)) {
-            record_done(tx, name)?;
-        }
-    }
-    Ok(())
-}
-
-/// Puts one name into `_migrations`.
-pub(super) fn record_done(tx: &Connection, name: &str) -> Result<(), DbError> {
-    tx.prepare_cached("INSERT OR IGNORE INTO _migrations (name) VALUES (?1)")
-        .and_then(|mut statement| statement.execute([name]))
-        .doing("record a finished migration")?;
-    Ok(())
-}
-
-/// Whether a table has at least one row; O(1).
-pub(super) fn has_rows(conn: &Connection, table: &str) -> Result<bool, DbError> {
-    conn.query_row(&format!("SELECT EXISTS (SELECT 1 FROM {table})"), [], |row| row.get(0))
-        .doing("look for rows")
-}
-
-/// The columns of a table; none if there is no such table.
-pub(super) fn column_names(conn: &Connection, table: &str) -> Result<HashSet<String>, DbError> {
-    Ok(texts(conn, "SELECT name FROM pragma_table_info(?1)", table)?.into_iter().collect())
-}
-
-/// The names of all indexes.
-pub(super) fn index_names(conn: &Connection) -> Result<HashSet<String>, DbError> {
-    let sql = "SELECT name FROM sqlite_master WHERE type = ?1";
-    Ok(texts(conn, sql, "index")?.into_iter().collect())
-}
-
-/// Runs a query of one text parameter and one text column.
-pub(super) fn texts(conn: &Connection, sql: &str, argument: &str) -> Result<Vec<String>, DbError> {
-    const ACTION: &str = "read the schema";
-    let mut statement = conn.prepare_cached(sql).doing(ACTION)?;
-    let rows = statement.query_map([argument], |row| row.get(0)).doing(ACTION)?;
-    rows.collect::<Result<_, _>>().doing(ACTION)
 }

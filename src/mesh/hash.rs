@@ -10,8 +10,8 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::frame::Parts;
 use super::header::{Header, PayloadType};
-use super::packet::Parts;
 use super::{hex_text, path};
 
 const FALLBACK_CHARS: usize = 16;

@@ -5,19 +5,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::packet::PacketError;
-
 /// Bytes encoded per turn, so that writing needs no allocation.
 const TURN_BYTES: usize = 64;
-
-/// Returns the bytes of a frame given as hex, either case. Blanks (space, tab, CR, LF) are
-/// stripped first.
-///
-/// # Errors
-/// [`PacketError::NotHex`] for anything else, an odd number of digits included.
-pub fn frame_from_hex(text: &str) -> Result<Vec<u8>, PacketError> {
-    hex::decode(strip_blanks(text).as_ref()).map_err(|e| PacketError::NotHex(e.to_string()))
-}
 
 /// Returns the text without blanks, borrowed if there are none.
 pub fn strip_blanks(text: &str) -> Cow<'_, str> {

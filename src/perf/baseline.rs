@@ -23,6 +23,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use self::file::{BaselineError, load, save};
+pub use self::series::{Reading, SAMPLES_MAX};
 use self::series::{Series, Verdict};
 use super::ledger::{Source, Sums};
 
@@ -30,23 +31,6 @@ use super::ledger::{Source, Sums};
 pub const TICK: Duration = Duration::from_secs(10);
 /// More series are not looked at.
 pub const SERIES_MAX: usize = 160;
-/// Samples of each that make its normal.
-pub const SAMPLES_MAX: usize = 288;
-
-/// One value of one series.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reading {
-    /// The name of the series, always the same.
-    pub series: String,
-    /// The source of writes that it belongs to, if it belongs to one.
-    pub source: Option<String>,
-    /// Of the value.
-    pub unit: &'static str,
-    /// `None` if it could not be read: nothing is learned and nothing judged.
-    pub value: Option<f64>,
-    /// A difference from normal that does not matter, however rare; in the unit.
-    pub floor: f64,
-}
 
 /// Something that is not normal.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

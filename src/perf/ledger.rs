@@ -9,6 +9,7 @@
 //!
 //! Waits and holds are recorded in full with every source that took part.
 
+mod account;
 mod shares;
 mod snapshot;
 mod source;
@@ -17,17 +18,15 @@ mod source;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use self::account::{Account, Times};
+pub use self::account::{CONTENTION, Sums};
 pub use self::shares::{Shares, apportion};
-pub use self::snapshot::{LedgerSnapshot, SourceRow, Sums, TotalsRow};
+pub use self::snapshot::{LedgerSnapshot, SourceRow, TotalsRow};
 pub use self::source::{Share, Source};
-use super::latency::Latency;
 use super::stats_file::{StatsFile, WriteShares};
-
-/// A longer wait for the writer counts as contention (spec §4.2, strict).
-pub const CONTENTION: Duration = Duration::from_millis(100);
 
 /// SQLite puts this before each page in the WAL.
 const FRAME_HEADER_BYTES: u64 = 24;
@@ -65,20 +64,6 @@ struct Books {
     unread_pages: u64,
 }
 
-/// What one source has cost since the start.
-#[derive(Clone, Debug, Default)]
-struct Account {
-    sums: Sums,
-    times: Times,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Times {
-    contention: u64,
-    wait: Arc<Latency>,
-    hold: Arc<Latency>,
-}
-
 impl Ledger {
     /// Makes an empty ledger of a database with pages of this size.
     pub fn new(page_bytes: u32) -> Self {
@@ -105,9 +90,9 @@ impl Ledger {
             let own = if index == owner { work.transactions } else { 0 };
             sums.transactions += own;
             sums.shared_transactions += work.transactions - own;
-            account.times.record(work, now);
+            account.times.record((work.wait, work.hold), now);
         }
-        books.components.entry(work.component).or_default().record(work, now);
+        books.components.entry(work.component).or_default().record((work.wait, work.hold), now);
     }
 
     /// Returns a copy: sums are of one moment and add up.
@@ -132,13 +117,5 @@ impl WriteShares for Ledger {
         let updates = snapshot.backfill_updates().into_iter();
         content.backfill_updates = updates.map(|(name, rows)| (name.to_owned(), rows)).collect();
         content.writer_perf = snapshot.components;
-    }
-}
-
-impl Times {
-    fn record(&mut self, work: &Work<'_>, now: Duration) {
-        self.contention += u64::from(work.wait > CONTENTION);
-        self.wait.record(work.wait, now);
-        self.hold.record(work.hold, now);
     }
 }

@@ -9,6 +9,7 @@ pub mod history;
 pub mod ingestor;
 pub mod intake;
 pub mod io;
+mod kernel_file;
 pub mod lag;
 pub mod latency;
 pub mod ledger;

@@ -3,8 +3,9 @@
 //!
 //! The folder is given, so a test shows any kernel it likes (000-17).
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use procfs::process::{Io, StatM};
@@ -12,6 +13,7 @@ use procfs::{FromBufRead, FromRead, IoPressure};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::kernel_file::KernelFile;
 use super::signal::{NoValue, Signal};
 
 const IO: &str = "/proc/self/io";
@@ -20,10 +22,9 @@ const MEMORY: &str = "/proc/self/statm";
 const PRESSURE: &str = "/proc/pressure/io";
 const VOLUME: &str = "the database's volume";
 
-/// A kernel's files have a few hundred bytes; more is not read.
-const FILE_BYTES_MAX: u64 = 64 << 10;
-/// Threads that are looked at; we run some twenty.
-const THREADS_MAX: usize = 1_024;
+/// Threads that are looked at, with two open files each; we run some twenty. What others do counts
+/// for the process only.
+const THREADS_MAX: usize = 128;
 
 /// Counters of a process or a thread since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,10 +90,14 @@ pub struct Reading {
     pub free_bytes: Signal<u64>,
 }
 
-/// Where to read.
+/// Where to read. The files stay open from one reading to the next.
 #[derive(Clone, Debug)]
 pub struct Proc {
-    root: PathBuf,
+    process: KernelFile,
+    memory: KernelFile,
+    pressure: KernelFile,
+    tasks: PathBuf,
+    threads: BTreeMap<u32, Thread>,
     volume: PathBuf,
 }
 
@@ -104,11 +109,18 @@ impl Proc {
 
     /// Reads a folder that looks like `/proc`.
     pub fn at(root: &Path, volume: &Path) -> Self {
-        Self { root: root.to_owned(), volume: volume.to_owned() }
+        Self {
+            process: KernelFile::new(root.join("self/io")),
+            memory: KernelFile::new(root.join("self/statm")),
+            pressure: KernelFile::new(root.join("pressure/io")),
+            tasks: root.join("self/task"),
+            threads: BTreeMap::new(),
+            volume: volume.to_owned(),
+        }
     }
 
     /// Reads everything. Threads come before the process: its total includes what they did.
-    pub fn read(&self) -> Reading {
+    pub fn read(&mut self) -> Reading {
         let threads = self.read_threads();
         Reading {
             process: self.read_process(),
@@ -123,33 +135,41 @@ impl Proc {
     ///
     /// # Errors
     /// Why there is no sample; a file in which a key is missing is none (000-07, decision 34).
-    pub fn read_process(&self) -> Signal<IoCounters> {
-        let text =
-            read_file(&self.root.join("self/io")).map_err(|error| NoValue::of_error(IO, &error))?;
-        parse_counters(&text).ok_or(NoValue::Incomplete(IO))
+    pub fn read_process(&mut self) -> Signal<IoCounters> {
+        let text = self.process.read().map_err(|error| NoValue::of_error(IO, &error))?;
+        parse_counters(text).ok_or(NoValue::Incomplete(IO))
     }
 
-    fn read_threads(&self) -> Signal<Vec<ThreadReading>> {
-        let unreadable = |error: &io::Error| NoValue::of_error(TASKS, error);
-        let folder = self.root.join("self/task");
-        let mut threads = Vec::with_capacity(32);
-        for entry in fs::read_dir(folder).map_err(|error| unreadable(&error))?.take(THREADS_MAX) {
-            let path = entry.map_err(|error| unreadable(&error))?.path();
-            match read_thread(&path) {
-                Ok(Some(thread)) => threads.push(thread),
+    fn read_threads(&mut self) -> Signal<Vec<ThreadReading>> {
+        self.list_threads().map_err(|error| NoValue::of_error(TASKS, &error))?;
+        let mut readings = Vec::with_capacity(self.threads.len());
+        for (id, thread) in &mut self.threads {
+            match thread.read(*id) {
+                Ok(Some(reading)) => readings.push(reading),
                 Ok(None) => return Err(NoValue::Incomplete("/proc/self/task/…/io")),
                 // It ended while we were reading.
-                Err(error) if is_gone(&error) && is_thread_gone(&path) => {}
+                Err(error) if is_gone(&error) && !thread.name.path().exists() => {}
                 Err(error) => return Err(NoValue::of_error("/proc/self/task/…/io", &error)),
             }
         }
-        Ok(threads)
+        Ok(readings)
     }
 
-    fn read_pressure(&self) -> Signal<Pressure> {
-        let text = read_file(&self.root.join("pressure/io"))
-            .map_err(|error| NoValue::of_error(PRESSURE, &error))?;
-        let read = IoPressure::from_buf_read(&text[..]);
+    /// Forgets the threads that have ended and adds those that are new.
+    fn list_threads(&mut self) -> io::Result<()> {
+        let mut known = std::mem::take(&mut self.threads);
+        for entry in fs::read_dir(&self.tasks)?.take(THREADS_MAX) {
+            let folder = entry?.file_name();
+            let Some(id) = folder.to_str().and_then(|name| name.parse().ok()) else { continue };
+            let thread = known.remove(&id).unwrap_or_else(|| Thread::at(&self.tasks.join(folder)));
+            self.threads.insert(id, thread);
+        }
+        Ok(())
+    }
+
+    fn read_pressure(&mut self) -> Signal<Pressure> {
+        let text = self.pressure.read().map_err(|error| NoValue::of_error(PRESSURE, &error))?;
+        let read = IoPressure::from_buf_read(text);
         let share = |record: &procfs::PressureRecord| PressureShare {
             avg10: record.avg10,
             avg60: record.avg60,
@@ -160,10 +180,9 @@ impl Proc {
             .map_err(|_| NoValue::Incomplete(PRESSURE))
     }
 
-    fn read_rss(&self) -> Signal<u64> {
-        let text = read_file(&self.root.join("self/statm"))
-            .map_err(|error| NoValue::of_error(MEMORY, &error))?;
-        let memory = StatM::from_read(&text[..]).map_err(|_| NoValue::Incomplete(MEMORY))?;
+    fn read_rss(&mut self) -> Signal<u64> {
+        let text = self.memory.read().map_err(|error| NoValue::of_error(MEMORY, &error))?;
+        let memory = StatM::from_read(text).map_err(|_| NoValue::Incomplete(MEMORY))?;
         Ok(memory.resident.saturating_mul(procfs::page_size()))
     }
 
@@ -171,6 +190,26 @@ impl Proc {
         let volume = rustix::fs::statvfs(&self.volume)
             .map_err(|error| NoValue::of_error(VOLUME, &error.into()))?;
         Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Thread {
+    name: KernelFile,
+    io: KernelFile,
+}
+
+impl Thread {
+    fn at(folder: &Path) -> Self {
+        Self { name: KernelFile::new(folder.join("comm")), io: KernelFile::new(folder.join("io")) }
+    }
+
+    /// Returns what it did; `None` if its file is not as it should be. Threads name themselves after
+    /// they have started, so the name is read each time.
+    fn read(&mut self, id: u32) -> io::Result<Option<ThreadReading>> {
+        let name = String::from_utf8_lossy(self.name.read()?).trim_end().to_owned();
+        let counters = parse_counters(self.io.read()?);
+        Ok(counters.map(|counters| ThreadReading { id, name, counters }))
     }
 }
 
@@ -186,26 +225,7 @@ pub fn parse_counters(text: &[u8]) -> Option<IoCounters> {
     })
 }
 
-/// Returns what a thread did; `None` if its file is not as it should be.
-fn read_thread(folder: &Path) -> io::Result<Option<ThreadReading>> {
-    let name = String::from_utf8_lossy(&read_file(&folder.join("comm"))?).trim_end().to_owned();
-    let counters = parse_counters(&read_file(&folder.join("io"))?);
-    let id = folder.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse().ok());
-    Ok(counters.zip(id).map(|(counters, id)| ThreadReading { id, name, counters }))
-}
-
 fn is_gone(error: &io::Error) -> bool {
     let no_such_process = rustix::io::Errno::SRCH.raw_os_error();
     error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(no_such_process)
-}
-
-/// Tells a thread that ended from a kernel that keeps no account of threads.
-fn is_thread_gone(folder: &Path) -> bool {
-    !folder.join("comm").exists()
-}
-
-fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let mut text = Vec::with_capacity(256);
-    fs::File::open(path)?.take(FILE_BYTES_MAX).read_to_end(&mut text)?;
-    Ok(text)
 }

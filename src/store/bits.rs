@@ -1,7 +1,7 @@
 //! Some rows of one segment.
 
-use super::segment::ROWS_MAX;
-
+/// Transmissions in a segment.
+pub(super) const ROWS_MAX: usize = 512;
 const WORD: usize = u64::BITS as usize;
 
 /// A bit for each place.

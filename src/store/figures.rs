@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Snapshot;
 use super::names::NONE;
+use super::segment::{Row, Segment};
 
 /// Counted in one pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,16 +24,16 @@ pub struct Figures {
     pub text_bytes: u64,
 }
 
-pub(super) fn count(snapshot: &Snapshot) -> Figures {
-    let mut figures = Figures {
-        hashes: snapshot.transmissions(),
-        text_bytes: snapshot.names.bytes(),
-        ..Figures::default()
-    };
+pub(super) fn count<'s>(
+    rows: impl Iterator<Item = (&'s Segment, &'s Row)>,
+    text_bytes: u64,
+) -> Figures {
+    let mut figures = Figures { text_bytes, ..Figures::default() };
     // By the numbers of names, which are dense.
     let (mut is_node, mut is_sender) = (Vec::new(), Vec::new());
     let mut observers = HashSet::new();
-    for (segment, row) in snapshot.rows() {
+    for (segment, row) in rows {
+        figures.hashes += 1;
         let mut rest = segment.rest(row);
         if matches!(rest.route_type, Some(0 | 1)) {
             figures.floods += 1;

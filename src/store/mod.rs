@@ -38,8 +38,9 @@ pub use record::{ABSURD_S, Record, Seen, first_seen_s, hop_count};
 pub use select::{Covers, Outline, SeenOutline, Wanted, WantedChannel};
 pub use shared::Window;
 
+use bits::ROWS_MAX;
 use names::{Interner, Names};
-use segment::{ROWS_MAX, Row, Segment, packed_at_most};
+use segment::{Row, Segment, packed_at_most};
 
 /// How far back a snapshot is complete, by [`Record::recency_s`]: every transmission of the
 /// database from there on is in it, with all its observations.
@@ -333,7 +334,7 @@ impl Snapshot {
 
     /// What is in it, counted in one pass (some milliseconds) by who asks first.
     pub fn figures(&self) -> &Figures {
-        self.figures.get_or_init(|| figures::count(self))
+        self.figures.get_or_init(|| figures::count(self.rows(), self.names.bytes()))
     }
 
     /// Whether somebody has asked for the [figures](Self::figures).

@@ -8,9 +8,6 @@ use super::names::{Interner, NONE, Names};
 use super::packed::{self, Unpacker};
 use super::record::Record;
 
-/// Transmissions in a segment.
-pub(super) const ROWS_MAX: usize = 512;
-
 /// The hash, the first time and the latest time are numbers of [`Names`].
 const HASH_IS_TEXT: u8 = 1;
 const FIRST_IS_TEXT: u8 = 2;

@@ -5,10 +5,11 @@
 //! rows themselves and their packed bytes.
 
 use super::bits::Bits;
+use super::bits::ROWS_MAX;
 use super::kind::WantedKind;
 use super::moment::Moment;
 use super::names::{NONE, Names};
-use super::segment::{ROWS_MAX, Rest, Row, Segment, code_of, hash_of};
+use super::segment::{Rest, Row, Segment, code_of, hash_of};
 use super::{Floor, Snapshot, find};
 use crate::clock::parse_utc_ms;
 

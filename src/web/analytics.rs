@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use super::analytics_kept::KeptBodies;
 use super::analytics_query::AnalyticsQuery;
-use super::error::ApiError;
+use super::error::{ApiError, WarmingUpBody};
 use super::json::JsonBody;
-use super::migrations::{self, WarmupTask};
-use super::openapi::WarmingUpBody;
+use super::migrations;
 use super::params::Params;
 use super::state::{AppState, State};
 use crate::config::{Config, Role};
@@ -123,16 +121,7 @@ async fn not_ready(state: &AppState) -> ApiError {
         ),
         Role::All | Role::Ingest => {
             let listed = migrations::read(state).await.unwrap_or_default();
-            ApiError::warming_up(WarmupTask::of_migration(&listed, analytics::MIGRATION))
+            ApiError::warming_up(migrations::warmup_task_of(&listed, analytics::MIGRATION))
         }
     }
-}
-
-/// What is kept of one endpoint: the default shape for as long as the configuration says, others
-/// for `cacheTTL.analyticsRF`.
-pub(super) fn kept(config: &Config, name: &str, clock: &crate::clock::Clock) -> KeptBodies {
-    let freshness = &config.freshness;
-    let of_name = freshness.analytics_by_name.get(name).copied();
-    let default_ttl = of_name.unwrap_or(freshness.analytics);
-    KeptBodies::new(default_ttl, freshness.analytics_on_request, clock.clone())
 }

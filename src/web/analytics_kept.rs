@@ -7,6 +7,7 @@ use super::error::ApiError;
 use super::fresh::Fresh;
 use super::json::JsonBody;
 use crate::clock::Clock;
+use crate::config::Config;
 
 /// Sets of parameters that are kept besides the default; then the one goes that was asked for
 /// longest ago.
@@ -69,6 +70,17 @@ impl<T: Clone> KeptBodies<T> {
         let place = Arc::clone(&entry.1);
         others.push(entry);
         place
+    }
+}
+
+impl KeptBodies {
+    /// What is kept of one endpoint of analytics: the default shape for as long as the
+    /// configuration says, others for `cacheTTL.analyticsRF`.
+    pub fn of_analytics(config: &Config, name: &str, clock: &Clock) -> Self {
+        let freshness = &config.freshness;
+        let of_name = freshness.analytics_by_name.get(name).copied();
+        let default_ttl = of_name.unwrap_or(freshness.analytics);
+        Self::new(default_ttl, freshness.analytics_on_request, clock.clone())
     }
 }
 

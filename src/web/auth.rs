@@ -11,10 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::assets;
 use super::error::ApiError;
-use super::live::is_websocket;
 use super::params::Params;
+use super::request_kind::{is_api, is_read, is_websocket};
 use super::state::{AppState, state_of};
-use super::transport::{is_api, is_read};
 use crate::config::Secret;
 
 /// What a supervisor asks, which has no key.

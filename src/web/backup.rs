@@ -9,8 +9,7 @@ use futures_util::stream;
 
 use super::auth::Keyed;
 use super::connections;
-use super::error::ApiError;
-use super::openapi::ErrorBody;
+use super::error::{ApiError, ErrorBody};
 use super::state::State;
 use crate::db::backup::{BackupError, Download};
 

@@ -1,28 +1,22 @@
 //! What a request may be like and how long it may take, whatever it asks for.
 //!
 //! The head of a request is read by actix: within 10 s, 96 lines and 128 KB at most (else 408 or
-//! 431 without a body). Bodies are bounded in [`super::json`], answers and queries where they are
-//! made.
+//! 431 without a body). Bodies are bounded in [`super::request_body`], answers and queries where
+//! they are made.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::error::PayloadError;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::middleware::Next;
-use actix_web::rt::time::{Sleep, sleep, timeout};
-use actix_web::web::Bytes;
-use actix_web::{Error, HttpMessage, HttpRequest};
-use futures_util::Stream;
+use actix_web::rt::time::timeout;
+use actix_web::{Error, HttpRequest};
 
 use super::client::Client;
 use super::error::ApiError;
-use super::json::BODY_BYTES_MAX;
+use super::request_body::BODY_BYTES_MAX;
 use super::state::State;
-use super::transport::is_read;
 
 /// Path and query.
 pub const URL_BYTES_MAX: usize = 8 << 10;
@@ -30,8 +24,6 @@ pub const URL_BYTES_MAX: usize = 8 << 10;
 pub const HEADERS_MAX: usize = 64;
 /// Names and values of a head.
 pub const HEADER_BYTES_MAX: usize = 32 << 10;
-/// How long a body may take to arrive.
-pub const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// How long an answer may take to begin. All that is asked of others has shorter deadlines.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
@@ -55,32 +47,6 @@ pub fn check_head(request: &HttpRequest) -> Result<(), ApiError> {
         return Err(ApiError::too_large(BODY_BYTES_MAX));
     }
     Ok(())
-}
-
-/// Gives a body that dribbles in an end.
-pub fn hurry_body(request: &mut ServiceRequest) {
-    if is_read(request.method()) {
-        return;
-    }
-    let hurried = Hurried { inner: request.take_payload(), late: Box::pin(sleep(BODY_WITHIN)) };
-    request.set_payload(Payload::Stream { payload: Box::pin(hurried) });
-}
-
-struct Hurried {
-    inner: Payload,
-    late: Pin<Box<Sleep>>,
-}
-
-impl Stream for Hurried {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.late.as_mut().poll(cx).is_ready() {
-            let late = std::io::Error::from(std::io::ErrorKind::TimedOut);
-            return Poll::Ready(Some(Err(PayloadError::Io(late))));
-        }
-        Pin::new(&mut self.inner).poll_next(cx)
-    }
 }
 
 /// Ends a request that takes too long.

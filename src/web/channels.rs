@@ -5,9 +5,8 @@ use serde::Serialize;
 use serde_json::Number;
 use utoipa::ToSchema;
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorBody};
 use super::json::{JsonBody, ListBody};
-use super::openapi::ErrorBody;
 use super::packet_query::{bounded_list, regions};
 use super::params::Params;
 use super::state::State;

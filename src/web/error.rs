@@ -9,9 +9,11 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::json;
-use super::migrations::WarmupTask;
+use super::warmup::WarmupTask;
 use crate::actors::line::AskError;
 use crate::db::ReadError;
 
@@ -20,6 +22,24 @@ const RETRY_S: u32 = 5;
 
 /// The longest that a browser waits (contract §7.3).
 const RETRY_S_MAX: f64 = 30.0;
+
+/// Every error.
+#[derive(Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// For people.
+    error: String,
+}
+
+/// 503 while analytics are not ready.
+#[derive(Serialize, ToSchema)]
+pub struct WarmingUpBody {
+    /// For people.
+    error: String,
+    /// As in `Retry-After`, seconds.
+    retry_after_s: u32,
+    /// What is waited for, as in `pending_warmup_tasks` of `/api/healthz`; absent if that is unknown.
+    task: Option<WarmupTask>,
+}
 
 /// Why a request is not answered as asked.
 #[derive(Clone, Debug)]

@@ -13,6 +13,15 @@ use tokio::sync::watch;
 use super::error::ApiError;
 use crate::clock::Clock;
 
+/// An answer and when it was made, by the clock's monotonic time.
+#[derive(Clone)]
+pub struct Dated<T> {
+    /// The answer.
+    pub value: T,
+    /// When.
+    pub made_at: Duration,
+}
+
 /// One kept answer. Errors are not kept.
 pub struct Fresh<T> {
     ttl: Duration,

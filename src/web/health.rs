@@ -10,12 +10,14 @@ use actix_web::rt::{self, time::timeout};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::counted::Counted;
 use super::error::ApiError;
 use super::json::{self, JsonBody};
 use super::memory;
-use super::migrations::{self, MigrationView, WarmupTask};
-use super::state::{AppState, BUILD, Ready, State};
-use super::stats::{Counted, ENGINE};
+use super::migrations::{self, MigrationView};
+use super::program::{BUILD, ENGINE};
+use super::state::{AppState, Ready, State};
+use super::warmup::WarmupTask;
 use crate::actors::line::AskError;
 use crate::actors::live::CountClients;
 use crate::db::migrations::MigrationStatus;

@@ -1,19 +1,11 @@
-//! JSON bodies in and out.
-
-use std::io::ErrorKind::TimedOut;
+//! JSON bodies of answers.
 
 use actix_web::body::BoxBody;
-use actix_web::error::{JsonPayloadError, PayloadError};
-use actix_web::web::{Bytes, JsonConfig};
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 
-use super::bounds::BODY_WITHIN;
-use super::error::ApiError;
 use crate::mesh::go_json;
-
-/// A request body may have this many bytes; the largest that is of use has some 5 KB.
-pub const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// Returns a body: JSON as Go writes it and a line feed (contract §0).
 pub fn bytes<T: Serialize + ?Sized>(value: &T) -> Bytes {
@@ -77,26 +69,5 @@ impl Responder for JsonBody {
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
         HttpResponse::Ok().content_type("application/json").body(self.0)
-    }
-}
-
-/// Returns how JSON request bodies are read: of any content type, bounded, refused with our errors.
-pub fn config() -> JsonConfig {
-    JsonConfig::default()
-        .limit(BODY_BYTES_MAX)
-        .content_type_required(false)
-        .content_type(|_| true)
-        .error_handler(|error, _| refusal(&error).into())
-}
-
-fn refusal(error: &JsonPayloadError) -> ApiError {
-    match error {
-        JsonPayloadError::OverflowKnownLength { .. } | JsonPayloadError::Overflow { .. } => {
-            ApiError::too_large(BODY_BYTES_MAX)
-        }
-        JsonPayloadError::Payload(PayloadError::Io(error)) if error.kind() == TimedOut => {
-            ApiError::too_slow(BODY_WITHIN)
-        }
-        _ => ApiError::bad_request("invalid JSON body"),
     }
 }

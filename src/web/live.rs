@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use actix_web::http::header::UPGRADE;
 use actix_web::rt::time::{Instant, interval, timeout};
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_ws::{AggregatedMessage, CloseCode, CloseReason, Session};
@@ -101,12 +100,6 @@ async fn send(session: &mut Session, feed: &LiveFeed, text: bytestring::ByteStri
         }
     }
     matches!(timeout(WRITE_WITHIN, session.text(text)).await, Ok(Ok(())))
-}
-
-/// Whether a request asks for a WebSocket.
-pub fn is_websocket(request: &HttpRequest) -> bool {
-    let asked = request.headers().get(UPGRADE).and_then(|protocol| protocol.to_str().ok());
-    asked.is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
 }
 
 fn place_of(request: &HttpRequest, state: &AppState) -> Result<Place, ApiError> {

@@ -8,11 +8,11 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::auth::Keyed;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorBody};
 use super::json::JsonBody;
-use super::openapi::ErrorBody;
 use super::params::Params;
 use super::state::{AppState, State};
+use super::warmup::WarmupTask;
 use crate::actors::BackfillDoor;
 use crate::actors::backfill::{CommandError, DryRunOf, LiveRun, Retune, Steer};
 use crate::actors::line::AskError;
@@ -35,56 +35,26 @@ pub struct MigrationView {
     pub(super) live: Option<LiveRun>,
 }
 
-/// One piece of work that has to end before the process is as fast and complete as it can be.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct WarmupTask {
-    name: String,
-    /// `migration` or `load`.
-    kind: &'static str,
-    state: &'static str,
-    rows_processed: i64,
-    rows_total: i64,
-    /// 0 if unknown.
-    eta_sec: f64,
-}
-
 /// What is left to do, from the list.
 pub(super) fn warmup_tasks(migrations: &[MigrationView]) -> Vec<WarmupTask> {
     let is_left = |view: &&MigrationView| view.status.status == "running";
-    migrations.iter().filter(is_left).map(WarmupTask::of).collect()
+    migrations.iter().filter(is_left).map(warmup_task).collect()
 }
 
-impl WarmupTask {
-    /// What is left of the migration that one is waiting for; `None` if it is done or there is none.
-    pub(super) fn of_migration(views: &[MigrationView], name: &str) -> Option<Self> {
-        let one = views.iter().find(|view| view.status.name == name)?;
-        (one.status.status != "done").then(|| Self::of(one))
-    }
+/// What is left of the migration that one is waiting for; `None` if it is done or there is none.
+pub(super) fn warmup_task_of(views: &[MigrationView], name: &str) -> Option<WarmupTask> {
+    let one = views.iter().find(|view| view.status.name == name)?;
+    (one.status.status != "done").then(|| warmup_task(one))
+}
 
-    fn of(view: &MigrationView) -> Self {
-        Self {
-            name: view.status.name.clone(),
-            kind: "migration",
-            state: view.status.state,
-            rows_processed: view.status.rows_processed,
-            rows_total: view.status.rows_total,
-            eta_sec: view.status.eta_sec,
-        }
-    }
-
-    /// How far it is, for people; only its state where its rows have not been looked at.
-    pub(super) fn progress(&self) -> String {
-        let Self { state, rows_processed, rows_total, .. } = self;
-        match rows_total {
-            0 => (*state).to_owned(),
-            total => format!("{state}, {rows_processed} of {total} rows"),
-        }
-    }
-
-    /// Seconds that are left; `None` if that is unknown.
-    pub(super) fn eta_s(&self) -> Option<f64> {
-        (self.eta_sec > 0.0).then_some(self.eta_sec)
+fn warmup_task(view: &MigrationView) -> WarmupTask {
+    WarmupTask {
+        name: view.status.name.clone(),
+        kind: "migration",
+        state: view.status.state,
+        rows_processed: view.status.rows_processed,
+        rows_total: view.status.rows_total,
+        eta_sec: view.status.eta_sec,
     }
 }
 

@@ -13,6 +13,7 @@ pub mod channels;
 pub mod client;
 pub mod connections;
 pub mod cors;
+pub mod counted;
 pub mod error;
 pub mod fresh;
 pub mod headers;
@@ -35,10 +36,16 @@ pub mod packets;
 pub mod params;
 pub mod perf;
 pub mod perf_overview;
+pub mod program;
 pub mod ready_lists;
+pub mod request_body;
+pub mod request_kind;
 pub mod state;
 pub mod stats;
 pub mod transport;
+pub mod warmup;
+
+use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -46,11 +53,14 @@ use actix_web::http::Method;
 use actix_web::middleware::{Compress, Condition, from_fn};
 use actix_web::{App, Error, FromRequest, Handler, HttpResponse, Responder, Route, guard, web};
 
-use crate::config::Role;
+use crate::clock::Clock;
+use crate::config::{Config, Role};
+use crate::ingest::Rules;
 
 pub use error::ApiError;
 pub use node_activity::read_ahead;
-pub use state::{AppState, BUILD, Ready, State};
+pub use program::BUILD;
+pub use state::{AppState, Ready, State};
 
 use crate::perf::requests::RouteId;
 
@@ -128,6 +138,13 @@ pub fn table() -> Vec<Endpoint> {
     ]
 }
 
+impl AppState {
+    /// Makes the state of a process that has not opened its database yet.
+    pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
+        Self::of(config, rules, clock, templates())
+    }
+}
+
 /// The application: the table, the pages, and what wraps them. Tests and the server use the same.
 pub fn app(
     state: State,
@@ -146,7 +163,7 @@ pub fn app(
     let fallback = if serves { web::to(assets::fallback) } else { web::to(nothing) };
     App::new()
         .app_data(state)
-        .app_data(json::config())
+        .app_data(request_body::json_config())
         .configure(|config| register(config, table))
         .default_service(fallback.wrap(from_fn(transport::catch_panic)))
         .wrap(from_fn(transport::spare_compression))

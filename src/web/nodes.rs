@@ -4,11 +4,10 @@ use actix_web::web::Path;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorBody};
 use super::json::{JsonBody, ListBody, bytes};
 use super::node_activity::Activity;
 use super::node_rows::{NodeRow, SentRow};
-use super::openapi::ErrorBody;
 use super::packet_query::{bounded_list, regions};
 use super::params::Params;
 use super::ready_lists::{KeptAs, QUERY_MAX};

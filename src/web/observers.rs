@@ -1,16 +1,14 @@
 //! `/api/observers`: all that are active, and one (contract §4.3).
 
-use std::time::Duration;
-
 use actix_web::http::header::HeaderName;
 use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorBody};
+use super::fresh::Dated;
 use super::json::{JsonBody, ListBody};
-use super::openapi::ErrorBody;
 use super::state::{AppState, State};
 use crate::clock;
 use crate::config::Config;
@@ -107,13 +105,6 @@ fn is_within_a_day(time: Option<&str>, now_ms: i64) -> bool {
     time.and_then(clock::parse_utc_ms).is_some_and(|then_ms| now_ms - then_ms <= DAY_MS)
 }
 
-/// A list and when it was made.
-#[derive(Clone)]
-pub struct MadeList {
-    body: JsonBody,
-    made_at: Duration,
-}
-
 /// Lists the active observers.
 ///
 /// Without any parameter the answer is kept for `observersCache.ttlSeconds`, and the header
@@ -130,21 +121,21 @@ pub struct MadeList {
 )]
 pub async fn list(state: State, request: HttpRequest) -> Result<HttpResponse, ApiError> {
     if !request.query_string().is_empty() {
-        return Ok(make_list(&state).await?.body.respond_to(&request));
+        return Ok(make_list(&state).await?.value.respond_to(&request));
     }
     let list = state.observers_kept.get(async || make_list(&state).await).await?;
     let age = state.clock.monotonic().saturating_sub(list.made_at).as_secs();
-    let mut response = list.body.respond_to(&request);
+    let mut response = list.value.respond_to(&request);
     response.headers_mut().insert(AGE, age.into());
     Ok(response)
 }
 
-async fn make_list(state: &AppState) -> Result<MadeList, ApiError> {
+async fn make_list(state: &AppState) -> Result<Dated<JsonBody>, ApiError> {
     let (hidden, now_ms) = (hidden(&state.config), state.clock.now_ms());
     let made_at = state.clock.monotonic();
     let body = state.ask_scan(move |reader| write_list(reader, &hidden, now_ms)).await?;
     let body = body.ok_or_else(|| ApiError::answer_too_large(BODY_BYTES_MAX))?;
-    Ok(MadeList { body, made_at })
+    Ok(Dated { value: body, made_at })
 }
 
 fn write_list(

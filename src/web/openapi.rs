@@ -1,34 +1,14 @@
 //! The description of the API, generated from the handlers.
 
 use actix_web::HttpResponse;
-use serde::Serialize;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
-use utoipa::{Modify, OpenApi, ToSchema};
+use utoipa::{Modify, OpenApi};
 
 use super::json::JsonBody;
-use super::migrations::WarmupTask;
 use super::{
     analytics, backup, channels, health, metrics, migrations, nodes, observers, packet_post,
     packets, perf, stats,
 };
-
-/// Every error.
-#[derive(Serialize, ToSchema)]
-pub struct ErrorBody {
-    /// For people.
-    error: String,
-}
-
-/// 503 while analytics are not ready.
-#[derive(Serialize, ToSchema)]
-pub struct WarmingUpBody {
-    /// For people.
-    error: String,
-    /// As in `Retry-After`, seconds.
-    retry_after_s: u32,
-    /// What is waited for, as in `pending_warmup_tasks` of `/api/healthz`; absent if that is unknown.
-    task: Option<WarmupTask>,
-}
 
 /// The document.
 #[derive(OpenApi)]

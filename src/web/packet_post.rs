@@ -6,9 +6,8 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::auth::Keyed;
-use super::error::ApiError;
+use super::error::{ApiError, ErrorBody};
 use super::json::JsonBody;
-use super::openapi::ErrorBody;
 use super::packet_breakdown::BreakdownBody;
 use super::state::{AppState, State};
 use crate::actors::intake::{SubmitError, SubmitPacket};

@@ -7,9 +7,8 @@ use actix_web::web::{Json, Path};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::error::ApiError;
+use super::error::{ApiError, ErrorBody};
 use super::json::{JsonBody, ListBody};
-use super::openapi::ErrorBody;
 use super::packet_query::{PacketQuery, View};
 use super::packet_rows::{GroupedRow, ObservationRow, PlainRow, ReceptionRow, hops};
 use super::params::Params;

@@ -11,16 +11,15 @@ use actix_web::web::Path;
 use serde_json::json;
 
 use super::auth::Keyed;
-use super::error::ApiError;
+use super::counted::Counted;
+use super::error::{ApiError, ErrorBody};
 use super::health::{self, glance_at_counts, glance_at_migrations};
 use super::json::JsonBody;
 use super::memory;
 use super::migrations::{self, MigrationView};
-use super::openapi::ErrorBody;
 use super::params::Params;
 use super::perf_overview::{self, Gathered, Overview};
 use super::state::{AppState, State};
-use super::stats::Counted;
 use crate::actors::cache::{Peek, Subject};
 use crate::actors::io_sampler::{PeekIoHistory, UnknownMetric};
 use crate::actors::line::AskError;

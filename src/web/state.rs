@@ -8,15 +8,14 @@ use actix_web::rt::time::sleep;
 use actix_web::web::Data;
 
 use super::addresses::Addresses;
-use super::analytics;
 use super::analytics_kept::KeptBodies;
+use super::assets::Pages;
+use super::counted::Counted;
 use super::error::ApiError;
-use super::fresh::Fresh;
+use super::fresh::{Dated, Fresh};
 use super::json::JsonBody;
 use super::node_activity::NodesKept;
-use super::observers::MadeList;
 use super::ready_lists::ReadyLists;
-use super::stats::Counted;
 use crate::actors::BackfillDoor;
 use crate::actors::intake::Intake;
 use crate::actors::line::Line;
@@ -47,30 +46,6 @@ const CHANNELS_TTL: Duration = Duration::from_secs(60);
 /// Who waits for the RAM window looks so often, and so many times.
 const WINDOW_LOOK_EVERY: Duration = Duration::from_millis(5);
 const WINDOW_LOOKS_MAX: usize = 60;
-
-/// What this program is.
-#[derive(Clone, Copy, Debug)]
-pub struct Build {
-    /// Of Cargo.toml.
-    pub version: &'static str,
-    /// `CORESCOPE_COMMIT` at build time, or `unknown`.
-    pub commit: &'static str,
-    /// `CORESCOPE_BUILD_TIME` at build time, or `unknown`.
-    pub time: &'static str,
-}
-
-/// This build.
-pub const BUILD: Build = Build {
-    version: env!("CARGO_PKG_VERSION"),
-    commit: match option_env!("CORESCOPE_COMMIT") {
-        Some(commit) => commit,
-        None => "unknown",
-    },
-    time: match option_env!("CORESCOPE_BUILD_TIME") {
-        Some(time) => time,
-        None => "unknown",
-    },
-};
 
 /// The argument through which handlers get at the state.
 pub type State = Data<AppState>;
@@ -104,7 +79,7 @@ pub struct AppState {
     /// How late the main arbiter wakes.
     pub loop_lag: Arc<LoopLag>,
     /// The start page or `index.html`, made once.
-    pub(super) pages: super::assets::Pages,
+    pub(super) pages: Pages,
     /// The RAM window, empty until a Loader fills it.
     pub window: Arc<Window>,
     pub(super) ready_lists: ReadyLists,
@@ -118,20 +93,26 @@ pub struct AppState {
     backups: OnceLock<Arc<Backups>>,
     maintenance: OnceLock<Arc<Maintenance>>,
     pub(super) nodes_kept: NodesKept,
-    pub(super) observers_kept: Fresh<MadeList>,
+    pub(super) observers_kept: Fresh<Dated<JsonBody>>,
     pub(super) channels_kept: KeptBodies,
 }
 
 impl AppState {
-    /// Makes the state of a process that has not opened its database yet.
-    pub fn new(config: Arc<Config>, rules: Arc<Rules>, clock: Clock) -> Self {
+    /// Makes the state of a process that has not opened its database yet. `routes` are those by
+    /// which times are counted.
+    pub(super) fn of(
+        config: Arc<Config>,
+        rules: Arc<Rules>,
+        clock: Clock,
+        routes: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
         let [hash_sizes_kept, rf_kept] =
-            ["hashSizes", "rf"].map(|name| analytics::kept(&config, name, &clock));
+            ["hashSizes", "rf"].map(|name| KeptBodies::of_analytics(&config, name, &clock));
         let observers_kept = Fresh::new(config.freshness.observers, clock.clone());
         Self {
-            pages: super::assets::Pages::read(&config.public_dir, clock.now_s()),
+            pages: Pages::read(&config.public_dir, clock.now_s()),
             addresses: Addresses::new(&config.limits),
-            requests: RequestStats::new(clock.clone(), super::templates()),
+            requests: RequestStats::new(clock.clone(), routes),
             loop_lag: Arc::default(),
             window: Arc::new(Window::new(clock.clone())),
             ready_lists: ReadyLists::new(clock.clone()),

@@ -16,8 +16,9 @@ use percent_encoding::percent_decode_str;
 
 use super::cors::{self, Verdict};
 use super::error::ApiError;
+use super::request_kind::is_api;
 use super::state::{AppState, State};
-use super::{auth, bounds, connections, headers};
+use super::{auth, bounds, connections, headers, request_body};
 use crate::perf::requests::RouteId;
 
 const LOAD_STATUS: HeaderName = HeaderName::from_static("x-corescope-load-status");
@@ -37,7 +38,7 @@ pub async fn frame<B: MessageBody + 'static>(
     let verdict = cors::judge(request.request(), &state.config.cors_allowed_origins);
     let early = early_answer(&state, request.request(), &verdict);
     let (is_early, is_api) = (early.is_some(), is_api(request.request()));
-    bounds::hurry_body(&mut request);
+    request_body::hurry(&mut request);
     connections::note_request(request.request());
     let mut response = match early {
         Some(answer) => request.into_response(answer).map_into_right_body(),
@@ -86,13 +87,6 @@ fn add_headers(headers: &mut HeaderMap, state: &AppState) {
             .unwrap_or(HeaderValue::from_static("loading")),
     };
     headers.insert(LOAD_STATUS, value);
-}
-
-/// Whether a request is below `/api`, however its path is written (`/%61pi/stats`).
-pub fn is_api(request: &HttpRequest) -> bool {
-    let path = percent_decode_str(request.path());
-    let path: Vec<u8> = path.collect();
-    path == b"/api" || path.starts_with(b"/api/")
 }
 
 /// Types that are compressed (contract §1.7) unless the configuration lists others. The rest is
@@ -189,9 +183,4 @@ fn clean_path(path: &str, query: &str) -> Option<HttpResponse> {
     let location = format!("/{}{slash}{question}{query}", parts.join("/"));
     let mut answer = HttpResponse::build(StatusCode::MOVED_PERMANENTLY);
     Some(answer.insert_header((LOCATION, location)).finish())
-}
-
-/// Whether a request only reads.
-pub fn is_read(method: &Method) -> bool {
-    method == Method::GET || method == Method::HEAD
 }

@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use naive::{Question, Rows};
 use random_mesh::NOON_S;
 
+use crate::support::migrations::pending;
+
 const SEEDS: std::ops::Range<u64> = 0..8;
 
 struct Mesh {
@@ -193,9 +195,11 @@ async fn a_database_of_another_program_is_answered_for_exactly_while_its_digests
         }
         mesh.check(&format!("seed {seed}, of another program")).await;
         mesh = mesh.reopened();
-        for name in mesh.writer.pending_migrations().unwrap() {
+        for name in pending(&mesh.writer) {
             let request = BatchRequest { name: name.to_owned(), rows_max: 17 };
-            while mesh.writer.run_batch(&request).unwrap().state == BatchState::More {
+            while mesh.writer.run_batch(&request, &BatchLimits::default()).unwrap().state
+                == BatchState::More
+            {
                 if name == MIGRATION {
                     mesh.check(&format!("seed {seed}, while digests are made")).await;
                 }

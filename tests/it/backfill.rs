@@ -127,7 +127,7 @@ pub fn conduct(writer: &mut WriteConnection, conductor: &mut Conductor) -> Vec<B
         match conductor.next(&Readings::QUIET, false) {
             Step::Record(moves) => writer.record_moves(&moves).unwrap(),
             Step::Batch(request, limits) => {
-                let answer = writer.run_bounded(&request, &limits);
+                let answer = writer.run_batch(&request, &limits);
                 batches.extend(answer.as_ref().ok().cloned());
                 conductor.note(answer);
             }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use corescope::clock::Clock;
 use corescope::config::Config;
-use corescope::db::migrations::{BatchRequest, BatchState};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState};
 use corescope::db::{self, OpenOptions, WriteConnection};
 use corescope::ingest::{Arrival, Received, Rules, SourceRules};
 use rusqlite::{Connection, params};
@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::backfill::unhindered;
 use crate::support::data_file;
+use crate::support::migrations::pending;
 use crate::support::process::{Process, wait_for};
 
 const LAST_SEEN: &str = "tx_last_seen_backfill_v1";
@@ -68,7 +69,10 @@ fn open(path: &Path) -> WriteConnection {
 }
 
 fn step(writer: &mut WriteConnection, name: &str) -> BatchState {
-    writer.run_batch(&BatchRequest { name: name.to_owned(), rows_max: 50 }).unwrap().state
+    writer
+        .run_batch(&BatchRequest { name: name.to_owned(), rows_max: 50 }, &BatchLimits::default())
+        .unwrap()
+        .state
 }
 
 /// The fixture with all migrations done but one, which is in its middle, and with a packet of ours.
@@ -76,7 +80,7 @@ fn half_done(folder: &Path) -> Option<PathBuf> {
     let path = folder.join("meshcore.db");
     std::fs::write(&path, std::fs::read(data_file("e2e-fixture.db")?).unwrap()).unwrap();
     let mut writer = open(&path);
-    for name in writer.pending_migrations().unwrap() {
+    for name in pending(&writer) {
         while step(&mut writer, name) != BatchState::Done && name != LAST_SEEN {}
     }
     let frame = "15000F62BB12A7C1E5CAFE0102030405060708";

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use corescope::cli::replay::{ReplayArgs, ReplayError, publish, run};
+use corescope::cli::replay::{PublishError, ReplayArgs, ReplayError, publish, run};
 
 use crate::support::broker::{Broker, BrokerOptions, free_port};
 
@@ -55,7 +55,7 @@ fn what_cannot_be_delivered_is_a_failure() {
     assert!(error.contains("could not connect to mqtt://user:****@"), "{error}");
     assert!(!error.contains("secret"));
     let error = run(&args("http://127.0.0.1", &file)).unwrap_err();
-    assert!(matches!(error, ReplayError::Broker(_)), "{error}");
+    assert!(matches!(error, ReplayError::Publish(PublishError::Broker(_))), "{error}");
 }
 
 #[test]

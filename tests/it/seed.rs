@@ -6,7 +6,7 @@ use std::process::Command;
 use corescope::clock::Clock;
 use corescope::config::Config;
 use corescope::db::bulk::{BulkWriter, Era};
-use corescope::db::migrations::{BatchRequest, BatchState};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState};
 use corescope::db::{self, DbError, OpenOptions};
 use corescope::ingest::reception::Record;
 use corescope::ingest::{Arrival, Received, Rules, SourceRules};
@@ -150,7 +150,8 @@ fn a_seeded_database_is_upgraded_to_the_end() {
     }
     for name in pending {
         let batch = BatchRequest { name: name.to_owned(), rows_max: 500 };
-        while writer.run_batch(&batch).unwrap().state == BatchState::More {}
+        while writer.run_batch(&batch, &BatchLimits::default()).unwrap().state == BatchState::More {
+        }
     }
     writer.close().unwrap();
     let wrong = "SELECT count(*) FROM transmissions t WHERE last_seen <> \

@@ -1,5 +1,7 @@
 //! The rules of the house as a test: who may know whom, sizes, words that do not belong.
 
+mod imports;
+
 use std::path::{Path, PathBuf};
 
 use crate::support::crate_root;

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use corescope::clock::Clock;
-use corescope::db::migrations::{BatchReply, BatchRequest, BatchState};
+use corescope::db::migrations::{BatchLimits, BatchReply, BatchRequest, BatchState};
 use corescope::db::schema::{DEDUP_INDEX, INDEXES, TABLES};
 use corescope::db::{self, Database, DbError, OpenOptions, WriteConnection};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
 use crate::support;
+use crate::support::migrations::pending;
 
 const NOW_MS: i64 = 1_784_364_457_000;
 
@@ -50,7 +51,9 @@ fn made_of(sql: &str) -> (TempDir, PathBuf) {
 }
 
 fn batch(writer: &mut WriteConnection, name: &str, rows_max: u64) -> BatchReply {
-    writer.run_batch(&BatchRequest { name: name.to_owned(), rows_max }).unwrap()
+    writer
+        .run_batch(&BatchRequest { name: name.to_owned(), rows_max }, &BatchLimits::default())
+        .unwrap()
 }
 
 /// Runs one migration to its end and returns the rows that it changed.
@@ -67,10 +70,10 @@ fn finish(writer: &mut WriteConnection, name: &str, rows_max: u64) -> u64 {
 }
 
 fn finish_all(writer: &mut WriteConnection, rows_max: u64) {
-    for name in writer.pending_migrations().unwrap() {
+    for name in pending(writer) {
         finish(writer, name, rows_max);
     }
-    assert!(writer.pending_migrations().unwrap().is_empty());
+    assert!(pending(writer).is_empty());
 }
 
 fn upgraded(path: &Path, options: &OpenOptions) {
@@ -313,7 +316,7 @@ fn a_run_that_the_original_left_unfinished_is_done_and_its_columns_are_completed
             .map(|c| format!("_async_migrations.{c}"))
     );
     assert_eq!(
-        database.writer.pending_migrations().unwrap(),
+        pending(&database.writer),
         [
             "tx_last_seen_backfill_v1",
             "analytics_blocks_v1",

@@ -1,11 +1,11 @@
-//! One migration as the conductor sees it.
+//! One migration or job as the conductor sees it.
 
 use std::time::Duration;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::jobs::JobRun;
+use super::job_run::{JobEnd, JobRun, LiveJob};
 use crate::clock;
 use crate::db::migrations::{BatchReply, Phase, StoredState};
 use crate::perf::backfill::eta::{Eta, EtaMeter, StallWatch};
@@ -153,6 +153,46 @@ impl Run {
             _ => Eta::Measuring,
         }
     }
+
+    /// Begins a job afresh; its pace and the knobs that an operator has turned stay.
+    pub(super) fn begin_again(&mut self) {
+        let servo = self.servo.clone();
+        self.reset();
+        self.servo = servo;
+    }
+
+    /// Adds what earlier steps of this run did; a migration's reply says so itself.
+    pub(super) fn sum_up(&mut self, mut reply: BatchReply) -> BatchReply {
+        let Some(job) = &mut self.job else { return reply };
+        job.after = reply.cursor;
+        reply.rows_done = self.rows_done + reply.rows_scanned;
+        reply.rows_total = self.rows_total.max(reply.rows_done);
+        reply.rows_changed_total = self.rows_changed + reply.rows_changed;
+        reply.rows_failed += self.rows_failed;
+        reply
+    }
+
+    /// What has to move while it works: a job that deletes what it finds walks no key.
+    pub(super) fn place(&self, reply: &BatchReply) -> Option<i64> {
+        let done = || i64::try_from(reply.rows_done).ok();
+        if self.job.is_some() { done() } else { reply.cursor }
+    }
+
+    /// Notes how a job's run has ended.
+    pub(super) fn note_end(&mut self, at_ms: i64) {
+        let Some(job) = &mut self.job else { return };
+        job.runs += 1;
+        let is_success = self.state == State::Succeeded;
+        job.last = Some(JobEnd {
+            state: self.state,
+            error: (!is_success).then(|| self.reason.clone()),
+            started_at: job.started_ms.map(clock::iso_ms),
+            ended_at: clock::iso_ms(at_ms),
+            rows_scanned: self.rows_done,
+            rows_changed: self.rows_changed,
+            rows_failed: self.rows_failed,
+        });
+    }
 }
 
 /// How long one of a hundred groups of receptions waits for the writer, in milliseconds of the last
@@ -231,5 +271,28 @@ impl Run {
             settings: self.knobs.settings().to_vec(),
             index_hold_sec: self.index_hold.map(|hold| hold.as_secs_f64()),
         }
+    }
+
+    /// As [`Self::live`], of a job; `None` of a migration.
+    pub(super) fn live_job(&mut self, now_ms: i64) -> Option<LiveJob> {
+        let job = self.job.as_ref()?;
+        let knobs = self.knobs.values(now_ms);
+        Some(LiveJob {
+            name: self.name,
+            state: self.state,
+            state_reason: self.reason.clone(),
+            state_since: clock::iso_ms(self.since_ms),
+            by: self.by.clone(),
+            rows_scanned: self.rows_done,
+            rows_changed: self.rows_changed,
+            rows_failed: self.rows_failed,
+            batches: self.batches,
+            batch_rows: self.servo.rows(&knobs.budgets()),
+            wal_pages: self.wal_pages,
+            runs: job.runs,
+            last: job.last.clone(),
+            knobs,
+            settings: self.knobs.settings().to_vec(),
+        })
     }
 }

@@ -93,13 +93,6 @@ impl Signals {
         self.gauge.is_committing() || self.gauge.depth() >= GROUP_ROWS
     }
 
-    /// Notes what a batch added to the log: the gate is not to learn of it later than others.
-    pub(super) fn note_written(&self, pages: u32) {
-        if let Some(wal) = &self.wal {
-            wal.note_written(pages);
-        }
-    }
-
     /// Reads everything.
     pub(super) fn read(&self, looked: &mut Looked) -> Readings {
         let counts = self.gauge.counts(self.clock.now_ms());

@@ -15,7 +15,7 @@ use super::catch_up::CatchUp;
 use super::intake_queue::IntakeQueue;
 use super::receipts::Receipts;
 use super::session::Session;
-use super::{Attempt, Command, Shared};
+use super::shared::{Attempt, Command, Shared};
 
 /// How often room in Intake is looked for while messages wait.
 const ROOM_EVERY: Duration = Duration::from_millis(10);

@@ -7,8 +7,9 @@ use rumqttc::{ManualAck, PubAck, PubRec, Publish, QoS};
 
 use super::catch_up::CatchUp;
 use super::receipts::Receipts;
-use super::{Arrival, Heard, Shared};
+use super::shared::{Heard, Shared};
 use crate::actors::delivery::{Delivery, Receipt};
+use crate::ingest::Arrival;
 use crate::ingest::Rejected;
 use crate::ingest::reception::Record;
 

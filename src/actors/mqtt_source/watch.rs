@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::WeakSender;
 use tokio::time::sleep;
 
-use super::{Command, Shared};
+use super::shared::{Command, Shared};
 use crate::ingest::watchdog::{Health, Limits, Notice, Reconnect, Verdict, Watchdog};
 
 /// Scans until the source stops. A scan that panics is counted; the next one runs.

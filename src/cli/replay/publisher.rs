@@ -9,9 +9,8 @@ use rumqttc::{
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::ReplayError;
-use crate::actors::mqtt_source::Endpoint;
 pub use crate::actors::mqtt_source::Login;
+use crate::actors::mqtt_source::{Endpoint, SourceError};
 
 /// Messages that may be unconfirmed; the next one waits.
 const WINDOW: usize = 512;
@@ -41,6 +40,9 @@ pub struct Message {
 /// Why nothing can be published any more.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
+    /// The URL of `--mqtt` is unusable.
+    #[error(transparent)]
+    Broker(#[from] SourceError),
     /// The first attempt to connect failed.
     #[error("could not connect to {broker}: {reason}")]
     Connect {
@@ -89,7 +91,7 @@ impl Publisher {
         login: Login<'_>,
         qos: u8,
         verify_certificate: bool,
-    ) -> Result<Self, ReplayError> {
+    ) -> Result<Self, PublishError> {
         let endpoint = Endpoint::parse("--mqtt", url, login)?;
         let client_id = format!("replay{:016x}", rand::random::<u64>());
         let broker = endpoint.masked();

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::db::error::DbError;
-use crate::db::reader::{Reader, integer, real, text};
+use crate::db::reader::Reader;
+use crate::db::values::{integer, real, text};
 use crate::store::analytics::capability::Node;
 
 /// Returns all nodes, by key.

@@ -8,7 +8,7 @@ use rusqlite::{CachedStatement, Connection, Row, params};
 use serde::Deserialize;
 
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::{integer, real, text};
+use crate::db::values::{integer, real, text};
 use crate::store::analytics::{Advert, BLOCK_BITS, BLOCK_PACKETS, Block, BlockBuilder};
 use crate::store::analytics::{Heard, NewPacket};
 

@@ -9,9 +9,10 @@ use serde_json::Number;
 
 use super::{CHANNEL_OF_JSON, Decoded, indexed_by, is_filled, keep_heard_in};
 use crate::db::error::{DbError, Doing};
-use crate::db::packets::{blank_ids, json_list};
-use crate::db::reader::{Reader, integer, real, stored_text};
+use crate::db::packets::blank_ids;
+use crate::db::reader::Reader;
 use crate::db::schema::DEDUP_INDEX;
+use crate::db::values::{integer, json_list, real, stored_text};
 use crate::store::Snapshot;
 
 /// In smaller channels the receptions of every text are looked at.

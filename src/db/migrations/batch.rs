@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::deadline::Deadline;
-use super::runs::{self, Run};
+use super::runs::Run;
 use super::{
     BatchLimits, BatchReply, BatchRequest, BatchState, KeyRange, Migration, Phase, Walk, books,
     find,
@@ -11,7 +11,7 @@ use super::{
 use crate::db::error::{DbError, Doing};
 use crate::db::schema::{INDEXES, LEGACY_INDEXES};
 use crate::db::write::{Done, Durability, WriteConnection};
-use crate::db::{counters, upgrade};
+use crate::db::{counters, markers};
 use crate::perf::ledger::{Shares, Source};
 
 /// A step takes its rows in so many portions, and looks at the clock after each.
@@ -47,22 +47,13 @@ struct Step<'a> {
 }
 
 impl WriteConnection {
-    /// Does one step of one migration, bounded by its rows alone: its rows, cursor and counters
-    /// commit together, or nothing does.
+    /// Does one step of one migration: its rows, cursor and counters commit together, or nothing
+    /// does.
     ///
     /// # Errors
     /// As in [`WriteConnection::commit`]; the step may be asked for again. An unknown name, or a
-    /// migration that cannot go on, is no use repeating: see [`WriteConnection::fail_migration`].
-    pub fn run_batch(&mut self, request: &BatchRequest) -> Result<BatchReply, DbError> {
-        self.run_bounded(request, &BatchLimits::default())
-    }
-
-    /// As [`WriteConnection::run_batch`], bounded by time too, and with rows that cannot be
-    /// changed set aside.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn run_bounded(
+    /// migration that cannot go on, is no use repeating.
+    pub fn run_batch(
         &mut self,
         request: &BatchRequest,
         limits: &BatchLimits,
@@ -116,7 +107,7 @@ impl WriteConnection {
         deadline.end();
         run.save(&tx, migration, now_s)?;
         if stepped.is_done {
-            runs::finish(&tx, migration, now_s)?;
+            books::finish(&tx, migration, now_s)?;
         }
         tx.commit().doing("commit a step of a migration")?;
         let hold = clock.monotonic().saturating_sub(started);
@@ -356,6 +347,6 @@ fn build_index(
     for (legacy, _) in LEGACY_INDEXES.iter().filter(|(_, successor)| *successor == name) {
         tx.execute_batch(&format!("DROP INDEX IF EXISTS {legacy}")).doing("drop an old index")?;
     }
-    upgrade::record_markers(tx)?;
+    markers::record_markers(tx)?;
     Ok(Stepped { is_done: true, is_index_built: true, ..Stepped::default() })
 }

@@ -1,123 +1,20 @@
-//! Our own books beside the original's: the finer state, every move, and rows that were set aside
-//! (decision 19).
+//! What is entered in the books: in the original's `_async_migrations` and `_migrations`, and beside
+//! them the rows that were set aside.
 
-use std::collections::HashMap;
-use std::time::Duration;
+use rusqlite::{Connection, Params, params};
 
-use rusqlite::{Connection, Row, params};
-
-use super::runs::{BOOKKEEPING, CANCELLED, begin_again, execute, fail};
-use super::{MIGRATIONS, Migration, MigrationStatus, list_migrations};
+use super::Migration;
 use crate::db::error::{DbError, Doing};
-use crate::db::schema::INDEXES;
-use crate::db::write::WriteConnection;
-use crate::perf::backfill::{Move, State};
+use crate::db::markers;
+use crate::perf::backfill::State;
 
-/// Moves that are kept, of all migrations together.
-const MOVES_KEPT: i64 = 2_000;
+/// The error text of a run that an operator has cancelled: it is not begun again by itself.
+pub const CANCELLED: &str = "cancelled by operator";
+
+pub(super) const BOOKKEEPING: &str = "keep the books of a migration";
+
 /// Characters of a stored reason or error.
 const TEXT_CHARS_MAX: usize = 500;
-/// What building an index cost a row, measured on 1.5 million rows: 1.8 to 2.7 s.
-const INDEX_US_PER_ROW: u64 = 2;
-
-/// Where a migration stood when the books were last written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredState {
-    /// The migration.
-    pub name: &'static str,
-    /// Where it stood.
-    pub state: State,
-    /// Why.
-    pub reason: String,
-    /// Who moved it there.
-    pub by: String,
-    /// Since when, Unix milliseconds.
-    pub since_ms: i64,
-    /// Rows that are done.
-    pub rows_done: u64,
-    /// Rows in all, an estimate.
-    pub rows_total: u64,
-    /// Rows that were set aside.
-    pub rows_failed: u64,
-    /// How long its index is expected to hold the writer; `None` if it builds none.
-    pub index_hold: Option<Duration>,
-}
-
-impl WriteConnection {
-    /// Where each migration of the books stands, in the order in which they run.
-    ///
-    /// # Errors
-    /// If the books cannot be read.
-    pub fn stored_states(&self) -> Result<Vec<StoredState>, DbError> {
-        let mut statement = self
-            .conn
-            .prepare(
-                "SELECT a.name, a.status, a.error, s.state, s.reason, s.by_whom, s.since_ms, \
-                 a.rows_processed, a.rows_total, r.rows_failed FROM _async_migrations a \
-                 LEFT JOIN _migration_states s USING (name) \
-                 LEFT JOIN _migration_runs r USING (name)",
-            )
-            .doing(BOOKKEEPING)?;
-        let stored = statement
-            .query_map([], read_state)
-            .and_then(Iterator::collect::<Result<HashMap<String, StoredState>, _>>)
-            .doing(BOOKKEEPING)?;
-        let mut states = Vec::new();
-        for migration in MIGRATIONS {
-            let Some(state) = stored.get(migration.name) else { continue };
-            let index_hold = predict_index(&self.conn, migration)?;
-            states.push(StoredState { name: migration.name, index_hold, ..state.clone() });
-        }
-        Ok(states)
-    }
-
-    /// Lists all migrations by name, as of `now_s` (Unix seconds).
-    ///
-    /// # Errors
-    /// If the books cannot be read.
-    pub fn list_migrations(&self, now_s: i64) -> Result<Vec<MigrationStatus>, DbError> {
-        list_migrations(&self.conn, now_s)
-    }
-
-    /// Enters moves, and what they mean in the original's words.
-    ///
-    /// # Errors
-    /// As in [`WriteConnection::commit`]; nothing is entered then.
-    pub fn record_moves(&mut self, moves: &[Move]) -> Result<(), DbError> {
-        let Some(first) = moves.first() else { return Ok(()) };
-        self.keep_books(first.name, |tx, now_s| {
-            moves.iter().try_for_each(|moved| record_move(tx, moved, now_s))
-        })
-    }
-}
-
-fn read_state(row: &Row<'_>) -> rusqlite::Result<(String, StoredState)> {
-    let status: String = row.get(1)?;
-    let error: Option<String> = row.get(2)?;
-    let finer: Option<String> = row.get(3)?;
-    let state = state_of(&status, error.as_deref(), finer.as_deref());
-    let is_finer = finer.as_deref() == Some(state.as_str());
-    let text = |index| -> rusqlite::Result<String> {
-        let text: Option<String> = row.get(index)?;
-        Ok(text.filter(|_| is_finer).unwrap_or_default())
-    };
-    let (reason, by) = (text(4)?, text(5)?);
-    let number = |index| -> rusqlite::Result<u64> {
-        Ok(u64::try_from(row.get::<_, Option<i64>>(index)?.unwrap_or(0)).unwrap_or(0))
-    };
-    let stored = StoredState {
-        name: "",
-        state,
-        reason: if reason.is_empty() { error.unwrap_or_default() } else { reason },
-        by,
-        since_ms: row.get::<_, Option<i64>>(6)?.unwrap_or(0),
-        rows_done: number(7)?,
-        rows_total: number(8)?,
-        rows_failed: number(9)?,
-        index_hold: None,
-    };
-    Ok((row.get(0)?, stored))
-}
 
 /// The original's status rules; the finer state counts where it agrees with it.
 pub(super) fn state_of(status: &str, error: Option<&str>, finer: Option<&str>) -> State {
@@ -132,36 +29,55 @@ pub(super) fn state_of(status: &str, error: Option<&str>, finer: Option<&str>) -
     }
 }
 
-fn record_move(tx: &Connection, moved: &Move, now_s: i64) -> Result<(), DbError> {
-    let reason = shorten(&moved.why);
+/// Marks a migration as done, in the original's words too.
+pub(super) fn finish(tx: &Connection, migration: &Migration, now_s: i64) -> Result<(), DbError> {
     execute(
         tx,
-        "INSERT OR REPLACE INTO _migration_states (name, state, reason, by_whom, since_ms) \
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![moved.name, moved.to.as_str(), reason, shorten(&moved.by), moved.at_ms],
+        "INSERT INTO _async_migrations (name, status, started_at, ended_at) \
+         VALUES (?1, 'done', datetime(?2, 'unixepoch'), datetime(?2, 'unixepoch')) \
+         ON CONFLICT (name) DO UPDATE SET status = 'done', ended_at = excluded.ended_at, \
+         error = NULL",
+        params![migration.name, now_s],
     )?;
+    record(tx, migration)
+}
+
+pub(super) fn record(tx: &Connection, migration: &Migration) -> Result<(), DbError> {
+    migration.recorded_as.map_or(Ok(()), |name| markers::record_done(tx, name))
+}
+
+pub(super) fn fail(tx: &Connection, name: &str, reason: &str, now_s: i64) -> Result<(), DbError> {
+    let sql = "UPDATE _async_migrations SET status = 'failed', ended_at = datetime(?2, \
+               'unixepoch'), error = ?3 WHERE name = ?1";
+    execute(tx, sql, params![name, now_s, reason])?;
+    Ok(())
+}
+
+pub(super) fn begin_again(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
+    forget_dead_letters(tx, name)?;
+    execute(tx, "DELETE FROM _migration_runs WHERE name = ?1", [name])?;
+    set_pending(tx, name, now_s)
+}
+
+pub(super) fn set_pending(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
     execute(
         tx,
-        "INSERT INTO _migration_moves (name, from_state, to_state, reason, by_whom, at_ms) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            moved.name,
-            moved.from.as_str(),
-            moved.to.as_str(),
-            reason,
-            shorten(&moved.by),
-            moved.at_ms
-        ],
+        "INSERT INTO _async_migrations (name, status, started_at) \
+         VALUES (?1, 'pending_async', datetime(?2, 'unixepoch')) \
+         ON CONFLICT (name) DO UPDATE SET status = excluded.status, \
+         started_at = excluded.started_at, ended_at = NULL, error = NULL, rows_processed = 0, \
+         rows_total = 0, last_update_at = NULL",
+        params![name, now_s],
     )?;
-    let sql = "DELETE FROM _migration_moves WHERE id <= \
-               (SELECT MAX(id) FROM _migration_moves) - ?1";
-    execute(tx, sql, [MOVES_KEPT])?;
-    match moved.to {
-        State::Failed => fail(tx, moved.name, &reason, now_s),
-        State::Cancelled => fail(tx, moved.name, CANCELLED, now_s),
-        State::Pending if moved.from.is_final() => begin_again(tx, moved.name, now_s),
-        _ => Ok(()),
-    }
+    Ok(())
+}
+
+pub(super) fn execute<P: Params>(
+    conn: &Connection,
+    sql: &str,
+    params: P,
+) -> Result<usize, DbError> {
+    conn.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).doing(BOOKKEEPING)
 }
 
 /// Enters a row that could not be changed.
@@ -192,27 +108,7 @@ pub(super) fn forget_dead_letters(tx: &Connection, name: &str) -> Result<(), DbE
     Ok(())
 }
 
-/// By the span of row ids: nothing is counted.
-pub(super) fn predict_index(
-    conn: &Connection,
-    migration: &Migration,
-) -> Result<Option<Duration>, DbError> {
-    let index = migration.index.and_then(|name| INDEXES.iter().find(|index| index.name == name));
-    let Some(index) = index else { return Ok(None) };
-    let table = index.table;
-    let rows = row_span(conn, table)?;
-    Ok(Some(Duration::from_micros(rows.saturating_mul(INDEX_US_PER_ROW))))
-}
-
-/// The span of row ids: no less than the rows there are.
-pub(super) fn row_span(conn: &Connection, table: &str) -> Result<u64, DbError> {
-    let sql = format!("SELECT (SELECT MIN(rowid) FROM {table}), (SELECT MAX(rowid) FROM {table})");
-    let (least, most): (Option<i64>, Option<i64>) = conn
-        .query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
-        .doing("look how large a table is")?;
-    Ok(least.zip(most).map_or(0, |(least, most)| most.abs_diff(least).saturating_add(1)))
-}
-
-fn shorten(text: &str) -> String {
+/// As much of a text as the books keep.
+pub(super) fn shorten(text: &str) -> String {
     text.chars().take(TEXT_CHARS_MAX).collect()
 }

@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::batch::{begin, next_keys};
-use super::books::predict_index;
 use super::runs::Run;
+use super::states::predict_index;
 use super::{KeyRange, Migration, Walk, find};
 use crate::db::counters;
 use crate::db::error::{DbError, Doing};

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 
 use super::books::state_of;
 use crate::clock;
+use crate::db::catalog;
 use crate::db::error::{DbError, Doing};
-use crate::db::upgrade;
 
 /// One migration; names and order of the API.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
@@ -131,7 +131,7 @@ pub fn list_moves(
     limit: usize,
 ) -> Result<Vec<MigrationMove>, DbError> {
     const ACTION: &str = "list the moves of a migration";
-    if upgrade::column_names(conn, "_migration_moves")?.is_empty() {
+    if catalog::column_names(conn, "_migration_moves")?.is_empty() {
         return Ok(Vec::new());
     }
     let sql = "SELECT at_ms, from_state, to_state, reason, by_whom FROM _migration_moves \
@@ -160,7 +160,7 @@ const DEAD_LETTERS_SHOWN: usize = 50;
 /// If the table is there and cannot be read.
 pub fn list_migrations(conn: &Connection, now_s: i64) -> Result<Vec<MigrationStatus>, DbError> {
     const ACTION: &str = "list the migrations";
-    let columns = upgrade::column_names(conn, "_async_migrations")?;
+    let columns = catalog::column_names(conn, "_async_migrations")?;
     if columns.is_empty() {
         return Ok(Vec::new());
     }
@@ -169,9 +169,9 @@ pub fn list_migrations(conn: &Connection, now_s: i64) -> Result<Vec<MigrationSta
     } else {
         "0, 0, NULL"
     };
-    let of_runs = upgrade::column_names(conn, "_migration_runs")?;
+    let of_runs = catalog::column_names(conn, "_migration_runs")?;
     let has_finer = of_runs.contains("rows_failed")
-        && !upgrade::column_names(conn, "_migration_states")?.is_empty();
+        && !catalog::column_names(conn, "_migration_states")?.is_empty();
     let (finer, joins) = if has_finer {
         (
             "s.state, s.reason, s.by_whom, s.since_ms, r.rows_changed, r.rows_failed",

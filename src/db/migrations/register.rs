@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::Connection;
 
-use super::runs::{BOOKKEEPING, CANCELLED, begin_again, execute, finish, record};
+use super::books::{BOOKKEEPING, CANCELLED, begin_again, execute, finish, record};
 use super::{Applies, MIGRATIONS, Migration, Walk};
+use crate::db::catalog;
 use crate::db::error::{DbError, Doing};
-use crate::db::open::OpenOptions;
+use crate::db::options::OpenOptions;
 use crate::db::schema::DEDUP_INDEX;
-use crate::db::upgrade;
 
 /// Enters every migration that has something to do as pending, and records those that have not.
 /// A run that was interrupted keeps its cursor.
@@ -67,7 +67,7 @@ struct Present {
 
 impl Present {
     fn read(tx: &Connection) -> Result<Self, DbError> {
-        let names = |sql| Ok(upgrade::texts(tx, sql, "")?.into_iter().collect());
+        let names = |sql| Ok(catalog::texts(tx, sql, "")?.into_iter().collect());
         let mut statement =
             tx.prepare("SELECT name, status, error FROM _async_migrations").doing(BOOKKEEPING)?;
         let books = statement
@@ -75,11 +75,11 @@ impl Present {
             .and_then(Iterator::collect::<Result<_, _>>)
             .doing(BOOKKEEPING)?;
         Ok(Self {
-            indexes: upgrade::index_names(tx)?,
+            indexes: catalog::index_names(tx)?,
             recorded: names("SELECT name FROM _migrations WHERE name <> ?1")?,
             runs: names("SELECT name FROM _migration_runs WHERE name <> ?1")?,
             books,
-            has_text_observers: upgrade::column_names(tx, "observations")?.contains("observer_id"),
+            has_text_observers: catalog::column_names(tx, "observations")?.contains("observer_id"),
         })
     }
 
@@ -104,7 +104,7 @@ impl Present {
         let is_recorded = migration.recorded_as.is_some_and(|name| self.recorded.contains(name));
         let is_done = is_recorded || status == Some("done") || is_implied_by_index(migration);
         if !is_done {
-            return Ok(!upgrade::has_rows(tx, walk.table)?);
+            return Ok(!catalog::has_rows(tx, walk.table)?);
         }
         Ok(!self.has_left(tx, migration)?)
     }

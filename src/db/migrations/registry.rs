@@ -159,6 +159,17 @@ pub(super) const NEEDS: &[(&str, &str)] = &[
     ("channel_hash_v1", "channel_hash_casing_v1"),
 ];
 
+/// Finds a migration by its name.
+///
+/// # Errors
+/// [`DbError::UnknownMigration`].
+pub fn find(name: &str) -> Result<&'static Migration, DbError> {
+    MIGRATIONS
+        .iter()
+        .find(|migration| migration.name == name)
+        .ok_or_else(|| DbError::UnknownMigration { name: name.to_owned() })
+}
+
 /// The migrations that must be at their end before this one begins.
 pub fn needs_of(name: &str) -> impl Iterator<Item = &'static str> {
     NEEDS.iter().filter(move |(_, then)| *then == name).map(|(first, _)| *first)

@@ -1,20 +1,13 @@
-//! Where each migration stands: our own `_migration_runs`, and the original's two tables.
+//! How far a migration has come: our own `_migration_runs`, and the progress that the original shows.
 
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::books::{forget_dead_letters, row_span};
+use super::books::{BOOKKEEPING, execute, set_pending};
 use super::proof::Proof;
-use super::{KeyRange, MIGRATIONS, Migration, Phase, Walk, find};
+use super::{KeyRange, Migration, Phase, Walk};
 use crate::clock;
+use crate::db::catalog::row_span;
 use crate::db::error::{DbError, Doing};
-use crate::db::upgrade;
-use crate::db::write::{Done, Durability, WriteConnection};
-use crate::perf::ledger::{Shares, Source};
-
-/// The error text of a run that an operator has cancelled: it is not begun again by itself.
-pub const CANCELLED: &str = "cancelled by operator";
-
-pub(super) const BOOKKEEPING: &str = "keep the books of a migration";
 
 /// A row of `_migration_runs`. The walk is over when `next_key` has passed `upper_key`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -271,105 +264,4 @@ impl Run {
         }
         Ok(())
     }
-}
-
-impl WriteConnection {
-    /// The migrations that are left to do, in their order.
-    ///
-    /// # Errors
-    /// If the books cannot be read.
-    pub fn pending_migrations(&self) -> Result<Vec<&'static str>, DbError> {
-        let sql = "SELECT name FROM _async_migrations WHERE status = ?1";
-        let pending = upgrade::texts(&self.conn, sql, "pending_async")?;
-        let is_pending = |name: &&str| pending.iter().any(|pending| pending == name);
-        Ok(MIGRATIONS.iter().map(|migration| migration.name).filter(is_pending).collect())
-    }
-
-    /// Records that a migration has failed and why. It is tried again at the next start, from the
-    /// beginning, unless the reason is [`CANCELLED`].
-    ///
-    /// # Errors
-    /// As in [`WriteConnection::commit`].
-    pub fn fail_migration(&mut self, name: &str, reason: &str) -> Result<(), DbError> {
-        let name = find(name)?.name;
-        self.keep_books(name, |tx, now_s| fail(tx, name, reason, now_s))
-    }
-
-    /// Makes a failed or cancelled migration pending again, from the beginning (002-15).
-    ///
-    /// # Errors
-    /// As in [`WriteConnection::commit`].
-    pub fn restart_migration(&mut self, name: &str) -> Result<(), DbError> {
-        let name = find(name)?.name;
-        self.keep_books(name, |tx, now_s| begin_again(tx, name, now_s))
-    }
-
-    pub(super) fn keep_books(
-        &mut self,
-        name: &'static str,
-        write: impl FnOnce(&Connection, i64) -> Result<(), DbError>,
-    ) -> Result<(), DbError> {
-        let shares = Shares::one(Source::backfill(name), 0);
-        self.noted(Source::backfill(name), shares, |writer| {
-            writer.set_durability(Durability::Normal)?;
-            let clock = writer.options.clock.clone();
-            let tx = writer.conn.transaction().doing(BOOKKEEPING)?;
-            let started = clock.monotonic();
-            write(&tx, clock.now_s())?;
-            tx.commit().doing(BOOKKEEPING)?;
-            let hold = clock.monotonic().saturating_sub(started);
-            Ok(Done { answer: (), shares, hold })
-        })
-    }
-}
-
-/// Marks a migration as done, in the original's words too.
-pub(super) fn finish(tx: &Connection, migration: &Migration, now_s: i64) -> Result<(), DbError> {
-    execute(
-        tx,
-        "INSERT INTO _async_migrations (name, status, started_at, ended_at) \
-         VALUES (?1, 'done', datetime(?2, 'unixepoch'), datetime(?2, 'unixepoch')) \
-         ON CONFLICT (name) DO UPDATE SET status = 'done', ended_at = excluded.ended_at, \
-         error = NULL",
-        params![migration.name, now_s],
-    )?;
-    record(tx, migration)
-}
-
-pub(super) fn record(tx: &Connection, migration: &Migration) -> Result<(), DbError> {
-    migration.recorded_as.map_or(Ok(()), |name| upgrade::record_done(tx, name))
-}
-
-pub(super) fn fail(tx: &Connection, name: &str, reason: &str, now_s: i64) -> Result<(), DbError> {
-    let sql = "UPDATE _async_migrations SET status = 'failed', ended_at = datetime(?2, \
-               'unixepoch'), error = ?3 WHERE name = ?1";
-    execute(tx, sql, params![name, now_s, reason])?;
-    Ok(())
-}
-
-pub(super) fn begin_again(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
-    forget_dead_letters(tx, name)?;
-    execute(tx, "DELETE FROM _migration_runs WHERE name = ?1", [name])?;
-    set_pending(tx, name, now_s)
-}
-
-fn set_pending(tx: &Connection, name: &str, now_s: i64) -> Result<(), DbError> {
-    execute(
-        tx,
-        "INSERT INTO _async_migrations (name, status, started_at) \
-         VALUES (?1, 'pending_async', datetime(?2, 'unixepoch')) \
-         ON CONFLICT (name) DO UPDATE SET status = excluded.status, \
-         started_at = excluded.started_at, ended_at = NULL, error = NULL, rows_processed = 0, \
-         rows_total = 0, last_update_at = NULL",
-        params![name, now_s],
-    )?;
-    Ok(())
-}
-
-pub(super) fn execute<P: Params>(
-    conn: &Connection,
-    sql: &str,
-    params: P,
-) -> Result<usize, DbError> {
-    conn.prepare_cached(sql).and_then(|mut statement| statement.execute(params)).doing(BOOKKEEPING)
 }

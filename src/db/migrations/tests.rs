@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use rusqlite::Connection;
+
 use super::batch::next_keys_sql;
 use super::registry::NEEDS;
 use super::transmissions::FILL_LAST_SEEN;

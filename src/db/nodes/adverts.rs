@@ -7,7 +7,8 @@ use rusqlite::Row;
 use super::WITHOUT_SENDER;
 use crate::clock;
 use crate::db::error::DbError;
-use crate::db::reader::{Reader, stored_text};
+use crate::db::reader::Reader;
+use crate::db::values::stored_text;
 use crate::mesh::{self, Packet};
 
 /// Adverts older than this say nothing (contract §4.1).

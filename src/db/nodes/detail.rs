@@ -8,7 +8,8 @@ use super::filter::{Conditions, Hidden, has_lower_keys};
 use super::{COLUMNS, Node, WITHOUT_SENDER, node_of};
 use crate::db::error::DbError;
 use crate::db::packets::{Depth, Page, Transmission};
-use crate::db::reader::{Reader, stored_text};
+use crate::db::reader::Reader;
+use crate::db::values::stored_text;
 
 /// A shorter part of a key is none (contract §4.2).
 const PREFIX_MIN: usize = 8;

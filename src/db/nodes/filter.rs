@@ -4,8 +4,8 @@ use rusqlite::types::Value;
 
 use crate::config::{GeoFilter, Shape};
 use crate::db::error::DbError;
-use crate::db::packets::json_list;
-use crate::db::reader::{Reader, integer, real};
+use crate::db::reader::Reader;
+use crate::db::values::{integer, json_list, real};
 use crate::ingest::geo;
 
 /// What a list of nodes is filtered by (contract §4.1). Absent parts filter nothing.

@@ -27,7 +27,7 @@ pub use relays::{RelayFigures, RelayTally, Relays};
 
 use rusqlite::Row;
 
-use super::reader::{integer, real, stored_text};
+use super::values::{integer, real, stored_text};
 
 /// One row of `nodes`. Texts are as stored, `''` included.
 #[derive(Clone, Debug, Default, PartialEq)]

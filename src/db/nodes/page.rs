@@ -6,7 +6,8 @@ use rusqlite::types::Value;
 use super::filter::{Conditions, Hidden, NodeFilter, Sorting};
 use super::{COLUMNS, Node, node_of};
 use crate::db::error::DbError;
-use crate::db::reader::{Reader, integer};
+use crate::db::reader::Reader;
+use crate::db::values::integer;
 
 /// Nodes that a search yields at most (contract §4.2).
 const FOUND_MAX: usize = 10;

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use super::WITHOUT_SENDER;
 use crate::db::error::DbError;
 use crate::db::packets::{heard_among, observers_in};
-use crate::db::reader::{Reader, stored_text};
+use crate::db::reader::Reader;
+use crate::db::values::stored_text;
 use crate::mesh::{self, Packet};
 use crate::store::Snapshot;
 

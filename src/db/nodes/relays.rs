@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use memchr::memchr_iter;
 
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::{Reader, integer, stored_text};
+use crate::db::reader::Reader;
+use crate::db::values::{integer, stored_text};
 
 const HOUR_S: i64 = 3_600;
 

@@ -3,9 +3,9 @@
 //! `channel_hash` is the decoded channel's name, or `enc_XX` (the channel's hash byte in hex) of a
 //! text that could not be decrypted. Where it is not filled in yet, the JSON decides.
 
-use super::matching::json_list;
 use crate::db::error::DbError;
-use crate::db::reader::{Reader, stored_text};
+use crate::db::reader::Reader;
+use crate::db::values::{json_list, stored_text};
 use crate::store::WantedChannel;
 
 const JSON: &str = "CASE WHEN json_valid(decoded_json) THEN decoded_json END";

@@ -17,7 +17,8 @@ use super::page::{Page, Slice};
 use super::rows::Transmission;
 use crate::clock;
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::{Reader, stored_text};
+use crate::db::reader::Reader;
+use crate::db::values::stored_text;
 
 /// Below this many transmissions all are looked at: less work than a walk that skips most rows.
 const LOOKED_AT_MAX: usize = 2_000;

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use memchr::memmem::Finder;
 use rusqlite::types::ValueRef;
 
-use super::matching::json_list;
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::{Reader, stored_text};
+use crate::db::reader::Reader;
+use crate::db::values::{json_list, stored_text};
 
 /// The migration after which the JSON of adverts is not looked at any more.
 pub(super) const SENDERS_FILLED_IN: &str = "backfill_from_pubkey_v1";

@@ -14,6 +14,7 @@ use super::filter::{Filter, Span};
 use super::heard;
 use crate::db::error::DbError;
 use crate::db::reader::Reader;
+use crate::db::values::json_list;
 
 /// Up to this many candidates, their rows say more cheaply than an index of all.
 const LOOKED_UP_MAX: usize = 500;
@@ -177,9 +178,4 @@ impl Candidates<'_> {
         all.sort_unstable();
         Ok(all)
     }
-}
-
-/// A list as one parameter, for `json_each`.
-pub(in crate::db) fn json_list<T: serde::Serialize>(values: &[T]) -> String {
-    serde_json::to_string(values).unwrap_or_else(|_| "[]".to_owned())
 }

@@ -27,7 +27,7 @@ pub use filter::{Filter, Span};
 pub use grouped::list_grouped;
 pub(in crate::db) use heard::observers_in;
 pub use heard::resolve_node;
-pub(in crate::db) use matching::{blank_ids, json_list};
+pub(in crate::db) use matching::blank_ids;
 pub use outline::{ids_after, look, outline};
 pub use page::{Page, Slice, list, list_of_nodes, times_since};
 pub use records::records;
@@ -46,8 +46,8 @@ pub fn public_keys_within(
 ) -> Result<Vec<String>, DbError> {
     let sql = "SELECT public_key, lat, lon FROM nodes WHERE lat IS NOT NULL AND lon IS NOT NULL";
     let places = reader.rows(sql, [], |row| {
-        let place = super::reader::real(row, 1)?.zip(super::reader::real(row, 2)?);
-        Ok((super::reader::stored_text(row, 0)?, place))
+        let place = super::values::real(row, 1)?.zip(super::values::real(row, 2)?);
+        Ok((super::values::stored_text(row, 0)?, place))
     })?;
     let inside = places
         .into_iter()

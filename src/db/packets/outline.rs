@@ -5,7 +5,8 @@ use rusqlite::Row;
 
 use super::records::records;
 use crate::db::error::DbError;
-use crate::db::reader::{Reader, integer};
+use crate::db::reader::Reader;
+use crate::db::values::integer;
 use crate::store::load::{Known, Looked, OutlineMark, OutlinePart, OutlineRow};
 use crate::store::{ABSURD_S, first_seen_s};
 

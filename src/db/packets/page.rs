@@ -5,7 +5,8 @@ use super::heard;
 use super::matching::{blank_ids, matching_ids};
 use super::rows::{Depth, Loader, Transmission};
 use crate::db::error::DbError;
-use crate::db::reader::{Reader, stored_text};
+use crate::db::reader::Reader;
+use crate::db::values::stored_text;
 use crate::store::Snapshot;
 
 /// Deeper pages than this are cut from the list of all ids: stepping over rows reads them.

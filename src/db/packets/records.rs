@@ -4,7 +4,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::{Reader, integer, text};
+use crate::db::reader::Reader;
+use crate::db::values::{integer, text};
 use crate::store::{Record, Seen};
 
 /// What the JSON says is computed by the expressions that lists use (see [`super::heard`] and

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, OptionalExtension, Row};
 
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::{Reader, integer, real, text};
+use crate::db::reader::Reader;
+use crate::db::values::{integer, real, text};
 use crate::store::{Outline, SeenOutline, hop_count};
 
 /// One packet and all who heard it. Empty texts are `None`.

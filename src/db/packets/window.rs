@@ -8,10 +8,11 @@ use super::channel;
 use super::filter::{Filter, Span};
 use super::grouped::with_latest;
 use super::heard;
-use super::matching::{json_list, matching_among, span_sql};
+use super::matching::{matching_among, span_sql};
 use super::page::{Page, Slice, page_of};
 use crate::db::error::DbError;
 use crate::db::reader::Reader;
+use crate::db::values::json_list;
 use crate::store::{Covers, Snapshot, Wanted};
 
 use std::collections::HashSet;

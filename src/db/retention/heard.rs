@@ -14,8 +14,8 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 
 use crate::clock;
+use crate::db::catalog;
 use crate::db::error::{DbError, Doing};
-use crate::db::upgrade;
 
 const INDEX: &str = "idx_observations_timestamp";
 /// A mesh is never silent for so long.
@@ -34,7 +34,7 @@ struct Hole {
 /// # Errors
 /// [`DbError::ImplausibleClock`], or the index that tells is missing.
 pub(super) fn check_clock(conn: &Connection, now_s: i64, keeps: Duration) -> Result<(), DbError> {
-    if !upgrade::index_names(conn)?.contains(INDEX) {
+    if !catalog::index_names(conn)?.contains(INDEX) {
         let reason = "the index idx_observations_timestamp is missing";
         return Err(DbError::Stuck { name: "retention", reason });
     }

@@ -19,6 +19,7 @@ mod packets;
 mod rebuild;
 mod rows;
 mod schedule;
+mod task;
 mod vacuum;
 
 #[cfg(test)]
@@ -26,8 +27,9 @@ mod vacuum;
 mod tests;
 
 pub use self::cutoff::Cutoff;
-pub use self::job::{Task, TaskParts};
+pub use self::job::TaskParts;
 pub(super) use self::nodes::move_back_sql;
 pub use self::rebuild::Rebuilt;
 pub use self::schedule::{RunEnd, Schedule, TaskStatus};
+pub use self::task::Task;
 pub use self::vacuum::AutoVacuum;

@@ -7,9 +7,9 @@ use super::Cutoff;
 use super::cutoff::TIME_SHAPE;
 use super::hold::Hold;
 use super::rows::{limit, run};
+use crate::db::catalog;
 use crate::db::error::{DbError, Doing};
 use crate::db::migrations::{JobStep, JobWindow};
-use crate::db::upgrade;
 
 /// Walks the nodes and moves those that were last heard of before `cutoff`. One that was never
 /// heard of stays.
@@ -86,7 +86,7 @@ pub(in crate::db) fn move_back_sql(conn: &Connection) -> Result<String, DbError>
 fn shared_columns(conn: &Connection) -> Result<Vec<String>, DbError> {
     let sql = "SELECT a.name FROM pragma_table_info(?1) a \
                JOIN pragma_table_info('inactive_nodes') b ON a.name = b.name ORDER BY a.cid";
-    upgrade::texts(conn, sql, "nodes")
+    catalog::texts(conn, sql, "nodes")
 }
 
 fn carry_sql(columns: &[String], carry: Carry) -> String {

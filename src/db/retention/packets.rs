@@ -8,12 +8,12 @@
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Cutoff;
 use super::hold::Hold;
 use super::rows::{limit, run};
+use super::{Cutoff, Task};
+use crate::db::catalog;
 use crate::db::error::{DbError, Doing};
 use crate::db::migrations::{JobStep, JobWindow};
-use crate::db::upgrade;
 
 const INDEX: &str = "idx_transmissions_first_seen";
 /// Candidates are looked up so many at a time: each may have hundreds of observations.
@@ -227,12 +227,12 @@ fn check_indexes(conn: &Connection) -> Result<(), DbError> {
     let by_packet = "SELECT list.name FROM pragma_index_list(?1) list \
                      JOIN pragma_index_info(list.name) part \
                      WHERE list.partial = 0 AND part.seqno = 0 AND part.name = 'transmission_id'";
-    let reason = if !upgrade::index_names(conn)?.contains(INDEX) {
+    let reason = if !catalog::index_names(conn)?.contains(INDEX) {
         "the index idx_transmissions_first_seen is missing"
-    } else if upgrade::texts(conn, by_packet, "observations")?.is_empty() {
+    } else if catalog::texts(conn, by_packet, "observations")?.is_empty() {
         "an index of observations by transmission_id is missing"
     } else {
         return Ok(());
     };
-    Err(DbError::Stuck { name: super::Task::Packets.name(), reason })
+    Err(DbError::Stuck { name: Task::Packets.name(), reason })
 }

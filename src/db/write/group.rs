@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, Params};
 
-use super::{KnownTables, Outcome, StoredPacket, WriteCounts};
+use super::outcome::{Outcome, StoredPacket, WriteCounts};
+use super::tables::KnownTables;
 use crate::clock;
 use crate::db::error::{DbError, Doing};
-use crate::db::open::OpenOptions;
+use crate::db::options::OpenOptions;
 use crate::ingest::reception::{PacketReception, Record};
 use crate::perf::ledger::{Shares, Source};
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::WriteConnection;
 use crate::db::error::DbError;
 use crate::db::pages::PageGauge;
+use crate::db::wal_gauges::WalGauges;
 use crate::perf::ledger::{Ledger, Shares, Source, Work};
 use crate::perf::recent::Recent;
 
@@ -28,6 +29,11 @@ impl WriteConnection {
     /// What every source has cost since the database was opened.
     pub fn ledger(&self) -> Arc<Ledger> {
         Arc::clone(&self.ledger)
+    }
+
+    /// Where what is written is noted and the checkpointer leaves what it sees.
+    pub fn wal(&self) -> Arc<WalGauges> {
+        Arc::clone(&self.wal)
     }
 
     /// How this connection's page cache does.
@@ -77,6 +83,7 @@ impl WriteConnection {
         if component == Source::MqttHandler {
             self.ingest_waits.note(work.wait, now);
         }
+        self.wal.note_written(work.wal_pages.unwrap_or(0));
         self.ledger.note(&work, now);
         self.tell_slow(&work);
         answer

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::*;
+use rusqlite::Connection;
+
+use super::WriteConnection;
 use crate::clock::Clock;
-use crate::db::migrations::BatchRequest;
-use crate::db::open;
-use crate::ingest::reception::{ObserverSeen, StatusReport};
+use crate::db::migrations::{BatchLimits, BatchRequest};
+use crate::db::{DbError, OpenOptions, open};
+use crate::ingest::reception::{ObserverSeen, Record, StatusReport};
 
 pub(super) fn writer() -> (tempfile::TempDir, WriteConnection) {
     let folder = tempfile::tempdir().unwrap();
@@ -75,7 +77,7 @@ fn a_database_that_another_process_holds_is_busy_and_then_free() {
     let error = writer.commit(&statuses(1)).unwrap_err();
     assert!(matches!(error, DbError::Busy { .. }) && error.is_transient(), "{error:?}");
     let step = BatchRequest { name: "channel_hash_v1".to_owned(), rows_max: 1 };
-    assert!(matches!(writer.run_batch(&step), Err(DbError::Busy { .. })));
+    assert!(matches!(writer.run_batch(&step, &BatchLimits::default()), Err(DbError::Busy { .. })));
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(writer.commit(&statuses(1)).unwrap().outcomes.len(), 1);
 }
@@ -90,7 +92,7 @@ fn groups_are_synced_and_migrations_are_not() {
     writer.commit(&statuses(1)).unwrap();
     assert_eq!(pragma(&writer, "synchronous"), FULL);
     let step = BatchRequest { name: "channel_hash_v1".to_owned(), rows_max: 1 };
-    writer.run_batch(&step).unwrap();
+    writer.run_batch(&step, &BatchLimits::default()).unwrap();
     assert_eq!(pragma(&writer, "synchronous"), NORMAL);
 }
 

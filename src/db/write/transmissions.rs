@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::KnownTransmission;
 use super::group::{Group, HeardAt};
 use crate::db::error::{DbError, Doing};
-use crate::db::reader::{integer, text};
+use crate::db::values::{integer, text};
 use crate::ingest::reception::NewTransmission;
 
 /// Where a transmission is stored.

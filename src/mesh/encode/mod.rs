@@ -18,8 +18,9 @@ pub mod plain;
 pub mod sealed;
 
 use super::channel::hashtag_key;
+use super::frame::{PacketError, TRANSPORT_CODES_BYTES};
 use super::header::{Header, PayloadType, RouteType};
-use super::packet::{PAYLOAD_BYTES_MAX, Packet, PacketError, TRANSPORT_CODES_BYTES};
+use super::packet::{PAYLOAD_BYTES_MAX, Packet};
 use super::path::{self, PATH_BYTES_MAX};
 use super::region;
 

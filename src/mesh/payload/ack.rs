@@ -8,7 +8,7 @@ use std::slice;
 
 use serde::{Serialize, Serializer};
 
-use crate::mesh::breakdown::{Drawing, RangeKind};
+use crate::mesh::drawing::{Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 
 /// What follows is not part of an ACK.

@@ -12,26 +12,20 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 
-use super::advert_parts::{AppParts, Parts};
+use super::advert_parts::{APP_DATA_BYTES_MAX, AdvertFlags, AppParts, Parts, SENSOR};
+use super::integer;
+use crate::mesh::drawing::{Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::Hex;
 use crate::mesh::identity;
 
 /// Bytes of an advert without app data.
 pub const ADVERT_BYTES_MIN: usize = 100;
-/// What the firmware signs and reads of the app data.
-pub const APP_DATA_BYTES_MAX: usize = 32;
 
 const KEY_BYTES: usize = 32;
 const TIMESTAMP_BYTES: usize = 4;
 const SIGNED_BYTES_MAX: usize = KEY_BYTES + TIMESTAMP_BYTES + APP_DATA_BYTES_MAX;
 
-const TYPE_MASK: u8 = 0x0F;
-const HAS_LOCATION: u8 = 0x10;
-const HAS_FEAT1: u8 = 0x20;
-const HAS_FEAT2: u8 = 0x40;
-const HAS_NAME: u8 = 0x80;
-const SENSOR: u8 = 4;
 const DEGREE_PARTS: f64 = 1e6;
 
 /// The longest name that is shown, in bytes.
@@ -47,7 +41,7 @@ pub struct Advert {
     #[serde(rename = "pubKey")]
     pub public_key: Hex<32>,
     /// Unix seconds by the sender's clock, which may be wrong.
-    #[serde(skip_serializing_if = "super::is_zero_u32")]
+    #[serde(skip_serializing_if = "integer::is_zero_u32")]
     pub timestamp: u32,
     #[serde(rename = "timestampISO")]
     iso: IsoMillis,
@@ -80,27 +74,6 @@ pub struct Advert {
     /// Degrees Celsius, -50 to 100; sensors only.
     #[serde(rename = "temperature_c", skip_serializing_if = "Option::is_none")]
     pub temperature_c: Option<f64>,
-}
-
-/// The first byte of app data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_excessive_bools, reason = "the original's JSON")]
-#[expect(missing_docs, reason = "the names are the format's own")]
-pub struct AdvertFlags {
-    /// The whole byte.
-    pub raw: u8,
-    /// An enumeration: 0 none, 1 companion, 2 repeater, 3 room server, 4 sensor.
-    #[serde(rename = "type")]
-    pub node_type: u8,
-    pub chat: bool,
-    pub repeater: bool,
-    pub room: bool,
-    pub sensor: bool,
-    pub has_location: bool,
-    pub has_feat1: bool,
-    pub has_feat2: bool,
-    pub has_name: bool,
 }
 
 /// Why an advert is not to be believed (ingest spec §2.9).
@@ -150,6 +123,38 @@ impl Advert {
         })
     }
 
+    pub(super) fn draw(&self, bytes: &[u8], drawing: &mut Drawing<'_>) {
+        let Some(parts) = Parts::split(bytes) else { return };
+        drawing.part(parts.public_key, "public key", RangeKind::Key, self.public_key);
+        drawing.part(parts.timestamp, "timestamp", RangeKind::Time, self.timestamp);
+        drawing.part(parts.signature, "signature", RangeKind::Signature, self.signature);
+        self.draw_app_data(&AppParts::split(parts.app_data), drawing);
+    }
+
+    fn draw_app_data(&self, parts: &AppParts<'_>, drawing: &mut Drawing<'_>) {
+        if let (Some(byte), Some(flags)) = (parts.flags, self.flags) {
+            drawing.byte(byte, "flags", RangeKind::Flags, &flags.bits());
+        }
+        if let Some((lat, lon)) = parts.position {
+            drawing.part(lat, "latitude", RangeKind::Degrees, self.lat);
+            drawing.part(lon, "longitude", RangeKind::Degrees, self.lon);
+        }
+        let number = RangeKind::Number;
+        if let Some(bytes) = parts.feat1 {
+            drawing.part(bytes, "feature 1", number, self.feat1);
+        }
+        if let Some(bytes) = parts.feat2 {
+            drawing.part(bytes, "feature 2", number, self.feat2);
+        }
+        drawing.part(parts.name.unwrap_or_default(), "name", RangeKind::Text, &self.name);
+        if let Some(bytes) = parts.battery {
+            drawing.part(bytes, "battery (mV)", number, self.battery_mv);
+        }
+        if let Some(bytes) = parts.temperature {
+            drawing.part(bytes, "temperature (\u{b0}C)", number, self.temperature_c);
+        }
+    }
+
     /// The node's role as the database keeps it (§2.9).
     pub fn role(&self) -> String {
         match self.flags.map_or(1, |flags| flags.node_type) {
@@ -178,24 +183,6 @@ impl Advert {
             return Err(AdvertFault::ControlCharacters);
         }
         Ok(())
-    }
-}
-
-impl AdvertFlags {
-    pub(super) const fn from_byte(raw: u8) -> Self {
-        let node_type = raw & TYPE_MASK;
-        Self {
-            raw,
-            node_type,
-            chat: node_type == 1,
-            repeater: node_type == 2,
-            room: node_type == 3,
-            sensor: node_type == SENSOR,
-            has_location: raw & HAS_LOCATION != 0,
-            has_feat1: raw & HAS_FEAT1 != 0,
-            has_feat2: raw & HAS_FEAT2 != 0,
-            has_name: raw & HAS_NAME != 0,
-        }
     }
 }
 

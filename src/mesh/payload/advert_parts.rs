@@ -1,9 +1,40 @@
 //! Where the fields of an ADVERT stand; see [`super::advert`] for the bytes.
 
-use super::advert::{APP_DATA_BYTES_MAX, Advert, AdvertFlags};
-use crate::mesh::breakdown::{BitRange, Drawing, RangeKind};
+use serde::Serialize;
 
+use crate::mesh::drawing::BitRange;
+
+/// What the firmware signs and reads of the app data.
+pub const APP_DATA_BYTES_MAX: usize = 32;
+
+const TYPE_MASK: u8 = 0x0F;
+const HAS_LOCATION: u8 = 0x10;
+const HAS_FEAT1: u8 = 0x20;
+const HAS_FEAT2: u8 = 0x40;
+const HAS_NAME: u8 = 0x80;
+pub(super) const SENSOR: u8 = 4;
 const TELEMETRY_BYTES: usize = 4;
+
+/// The first byte of app data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "the original's JSON")]
+#[expect(missing_docs, reason = "the names are the format's own")]
+pub struct AdvertFlags {
+    /// The whole byte.
+    pub raw: u8,
+    /// An enumeration: 0 none, 1 companion, 2 repeater, 3 room server, 4 sensor.
+    #[serde(rename = "type")]
+    pub node_type: u8,
+    pub chat: bool,
+    pub repeater: bool,
+    pub room: bool,
+    pub sensor: bool,
+    pub has_location: bool,
+    pub has_feat1: bool,
+    pub has_feat2: bool,
+    pub has_name: bool,
+}
 
 /// An advert up to its app data.
 pub(super) struct Parts<'a> {
@@ -89,54 +120,38 @@ fn take_u16<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8; 2]> {
     Some(field)
 }
 
-impl Advert {
-    pub(super) fn draw(&self, bytes: &[u8], drawing: &mut Drawing<'_>) {
-        let Some(parts) = Parts::split(bytes) else { return };
-        drawing.part(parts.public_key, "public key", RangeKind::Key, self.public_key);
-        drawing.part(parts.timestamp, "timestamp", RangeKind::Time, self.timestamp);
-        drawing.part(parts.signature, "signature", RangeKind::Signature, self.signature);
-        self.draw_app_data(&AppParts::split(parts.app_data), drawing);
-    }
-
-    fn draw_app_data(&self, parts: &AppParts<'_>, drawing: &mut Drawing<'_>) {
-        if let (Some(byte), Some(flags)) = (parts.flags, self.flags) {
-            drawing.byte(byte, "flags", RangeKind::Flags, &bits_of(flags));
-        }
-        if let Some((lat, lon)) = parts.position {
-            drawing.part(lat, "latitude", RangeKind::Degrees, self.lat);
-            drawing.part(lon, "longitude", RangeKind::Degrees, self.lon);
-        }
-        let number = RangeKind::Number;
-        if let Some(bytes) = parts.feat1 {
-            drawing.part(bytes, "feature 1", number, self.feat1);
-        }
-        if let Some(bytes) = parts.feat2 {
-            drawing.part(bytes, "feature 2", number, self.feat2);
-        }
-        drawing.part(parts.name.unwrap_or_default(), "name", RangeKind::Text, &self.name);
-        if let Some(bytes) = parts.battery {
-            drawing.part(bytes, "battery (mV)", number, self.battery_mv);
-        }
-        if let Some(bytes) = parts.temperature {
-            drawing.part(bytes, "temperature (\u{b0}C)", number, self.temperature_c);
+impl AdvertFlags {
+    pub(super) const fn from_byte(raw: u8) -> Self {
+        let node_type = raw & TYPE_MASK;
+        Self {
+            raw,
+            node_type,
+            chat: node_type == 1,
+            repeater: node_type == 2,
+            room: node_type == 3,
+            sensor: node_type == SENSOR,
+            has_location: raw & HAS_LOCATION != 0,
+            has_feat1: raw & HAS_FEAT1 != 0,
+            has_feat2: raw & HAS_FEAT2 != 0,
+            has_name: raw & HAS_NAME != 0,
         }
     }
-}
 
-fn bits_of(flags: AdvertFlags) -> [BitRange; 5] {
-    let role = match flags.node_type {
-        0 => Some("none"),
-        1 => Some("companion"),
-        2 => Some("repeater"),
-        3 => Some("room server"),
-        4 => Some("sensor"),
-        _ => None,
-    };
-    [
-        BitRange::flag(7, "name", flags.has_name),
-        BitRange::flag(6, "feature 2", flags.has_feat2),
-        BitRange::flag(5, "feature 1", flags.has_feat1),
-        BitRange::flag(4, "position", flags.has_location),
-        BitRange::new((3, 0), "node type", flags.node_type, role),
-    ]
+    pub(super) fn bits(self) -> [BitRange; 5] {
+        let role = match self.node_type {
+            0 => Some("none"),
+            1 => Some("companion"),
+            2 => Some("repeater"),
+            3 => Some("room server"),
+            4 => Some("sensor"),
+            _ => None,
+        };
+        [
+            BitRange::flag(7, "name", self.has_name),
+            BitRange::flag(6, "feature 2", self.has_feat2),
+            BitRange::flag(5, "feature 1", self.has_feat1),
+            BitRange::flag(4, "position", self.has_location),
+            BitRange::new((3, 0), "node type", self.node_type, role),
+        ]
+    }
 }

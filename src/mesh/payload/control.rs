@@ -9,7 +9,7 @@ use std::slice;
 
 use serde::Serialize;
 
-use crate::mesh::breakdown::{BitRange, Drawing, RangeKind};
+use crate::mesh::drawing::{BitRange, Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::{Hex, HexBytes};
 

@@ -10,9 +10,9 @@ use std::slice;
 
 use serde::Serialize;
 
-use super::{DecodedPayload, u16_at, u32_at};
-use crate::mesh::breakdown::{Drawing, RangeKind};
+use super::integer::{self, u16_at, u32_at};
 use crate::mesh::channel::{ChannelKeys, Sealed};
+use crate::mesh::drawing::{Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::{Hex, HexBytes, UpperHexByte};
 
@@ -37,7 +37,7 @@ pub struct SealedGroup {
     #[serde(skip_serializing_if = "HexBytes::is_empty")]
     pub encrypted_data: HexBytes,
     /// First byte of SHA-256 over the channel's key.
-    #[serde(skip_serializing_if = "super::is_zero_u8")]
+    #[serde(skip_serializing_if = "integer::is_zero_u8")]
     pub channel_hash: u8,
     channel_hash_hex: UpperHexByte,
     /// `no_key` (we have none, or too short to try) or `decryption_failed`.
@@ -58,7 +58,7 @@ pub struct ChannelText {
     #[serde(rename = "type")]
     kind: &'static str,
     /// First byte of SHA-256 over the channel's key.
-    #[serde(skip_serializing_if = "super::is_zero_u8")]
+    #[serde(skip_serializing_if = "integer::is_zero_u8")]
     pub channel_hash: u8,
     channel_hash_hex: UpperHexByte,
     decryption_status: &'static str,
@@ -73,7 +73,7 @@ pub struct ChannelText {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sender: String,
     /// Unix seconds by the sender's clock.
-    #[serde(rename = "sender_timestamp", skip_serializing_if = "super::is_zero_u32")]
+    #[serde(rename = "sender_timestamp", skip_serializing_if = "integer::is_zero_u32")]
     pub sender_timestamp: u32,
 }
 
@@ -84,7 +84,7 @@ pub struct ChannelData {
     #[serde(rename = "type")]
     kind: &'static str,
     /// First byte of SHA-256 over the channel's key.
-    #[serde(skip_serializing_if = "super::is_zero_u8")]
+    #[serde(skip_serializing_if = "integer::is_zero_u8")]
     pub channel_hash: u8,
     channel_hash_hex: UpperHexByte,
     decryption_status: &'static str,
@@ -105,13 +105,17 @@ pub struct ChannelData {
     pub error: Option<&'static str>,
 }
 
-pub(super) fn read_text(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedPayload> {
+/// `None` if it is too short; an error if no channel of ours opens it.
+pub(super) fn read_text(
+    bytes: &[u8],
+    channels: &ChannelKeys,
+) -> Option<Result<ChannelText, SealedGroup>> {
     let sealed = split(bytes)?;
     let opened = is_worth_trying(&sealed).then(|| channels.open(&sealed, read_message)).flatten();
     let Some((channel, message)) = opened else {
-        return Some(still_sealed(PayloadType::GrpTxt, &sealed, channels));
+        return Some(Err(still_sealed(PayloadType::GrpTxt, &sealed, channels)));
     };
-    Some(DecodedPayload::ChannelText(ChannelText {
+    Some(Ok(ChannelText {
         kind: "CHAN",
         channel_hash: *sealed.hash,
         channel_hash_hex: UpperHexByte(*sealed.hash),
@@ -123,15 +127,19 @@ pub(super) fn read_text(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedP
     }))
 }
 
-pub(super) fn read_data(bytes: &[u8], channels: &ChannelKeys) -> Option<DecodedPayload> {
+/// As [`read_text`].
+pub(super) fn read_data(
+    bytes: &[u8],
+    channels: &ChannelKeys,
+) -> Option<Result<ChannelData, SealedGroup>> {
     let sealed = split(bytes)?;
     let opened = is_worth_trying(&sealed)
         .then(|| channels.open(&sealed, |text| Some(read_blob(text))))
         .flatten();
     let Some((channel, blob)) = opened else {
-        return Some(still_sealed(PayloadType::GrpData, &sealed, channels));
+        return Some(Err(still_sealed(PayloadType::GrpData, &sealed, channels)));
     };
-    Some(DecodedPayload::ChannelData(ChannelData {
+    Some(Ok(ChannelData {
         kind: PayloadType::GrpData.name(),
         channel_hash: *sealed.hash,
         channel_hash_hex: UpperHexByte(*sealed.hash),
@@ -157,16 +165,16 @@ fn still_sealed(
     payload_type: PayloadType,
     sealed: &Sealed<'_>,
     channels: &ChannelKeys,
-) -> DecodedPayload {
+) -> SealedGroup {
     let is_tried = is_worth_trying(sealed) && !channels.is_empty();
-    DecodedPayload::SealedGroup(SealedGroup {
+    SealedGroup {
         kind: payload_type.name(),
         mac: Hex(*sealed.mac),
         encrypted_data: HexBytes::from(sealed.ciphertext),
         channel_hash: *sealed.hash,
         channel_hash_hex: UpperHexByte(*sealed.hash),
         decryption_status: if is_tried { "decryption_failed" } else { "no_key" },
-    })
+    }
 }
 
 /// Puts down the parts; `opened` is what the ciphertext says, or the ciphertext.

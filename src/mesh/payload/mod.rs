@@ -8,6 +8,7 @@ mod advert;
 mod advert_parts;
 mod control;
 mod group;
+mod integer;
 mod multipart;
 mod peer;
 mod raw;
@@ -16,7 +17,8 @@ mod trace;
 use serde::Serialize;
 
 pub use ack::Ack;
-pub use advert::{ADVERT_BYTES_MIN, APP_DATA_BYTES_MAX, Advert, AdvertFault, AdvertFlags};
+pub use advert::{ADVERT_BYTES_MIN, Advert, AdvertFault};
+pub use advert_parts::{APP_DATA_BYTES_MAX, AdvertFlags};
 pub use control::{Control, DISCOVER_REQ, DISCOVER_RESP};
 pub use group::{ChannelData, ChannelText, SealedGroup};
 pub use multipart::Multipart;
@@ -27,8 +29,8 @@ pub use trace::Trace;
 pub(super) use advert::SignedMessage;
 pub(super) use trace::{route as trace_route, snrs};
 
-use super::breakdown::{Drawing, RangeKind};
 use super::channel::ChannelKeys;
+use super::drawing::{Drawing, RangeKind};
 use super::go_json;
 use super::header::PayloadType;
 use super::packet::Packet;
@@ -98,8 +100,10 @@ fn decode(packet: &Packet<'_>, rules: &DecodeRules<'_>) -> Option<DecodedPayload
             let advert = Advert::read(bytes, rules.verify_signatures)?;
             DecodedPayload::Advert(Box::new(advert))
         }
-        PayloadType::GrpTxt => group::read_text(bytes, rules.channels)?,
-        PayloadType::GrpData => group::read_data(bytes, rules.channels)?,
+        PayloadType::GrpTxt => group::read_text(bytes, rules.channels)?
+            .map_or_else(DecodedPayload::SealedGroup, DecodedPayload::ChannelText),
+        PayloadType::GrpData => group::read_data(bytes, rules.channels)?
+            .map_or_else(DecodedPayload::SealedGroup, DecodedPayload::ChannelData),
         PayloadType::Trace => DecodedPayload::Trace(Trace::read(packet)?),
         PayloadType::Multipart => DecodedPayload::Multipart(Multipart::read(bytes)?),
         PayloadType::Control => DecodedPayload::Control(Control::read(bytes)?),
@@ -177,26 +181,4 @@ impl DecodedPayload {
             _ => None,
         }
     }
-}
-
-/// Of a plain integer: zero is left out of the JSON.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero_u32(value: &u32) -> bool {
-    *value == 0
-}
-
-/// As [`is_zero_u32`].
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero_u8(value: &u8) -> bool {
-    *value == 0
-}
-
-/// Reads a little-endian u32; `None` beyond the end.
-fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(offset..)?.first_chunk()?))
-}
-
-/// Reads a little-endian u16; `None` beyond the end.
-fn u16_at(bytes: &[u8], offset: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*bytes.get(offset..)?.first_chunk()?))
 }

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::{Ack, ack};
-use crate::mesh::breakdown::{BitRange, Drawing, RangeKind};
+use crate::mesh::drawing::{BitRange, Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::HexBytes;
 

@@ -10,7 +10,7 @@ use std::slice;
 
 use serde::Serialize;
 
-use crate::mesh::breakdown::{Drawing, RangeKind};
+use crate::mesh::drawing::{Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::{Hex, HexBytes};
 

@@ -7,7 +7,8 @@
 
 use serde::Serialize;
 
-use crate::mesh::breakdown::{BitRange, Drawing, RangeKind};
+use super::integer;
+use crate::mesh::drawing::{BitRange, Drawing, RangeKind};
 use crate::mesh::header::PayloadType;
 use crate::mesh::hex_text::{HexBytes, UpperHex};
 use crate::mesh::packet::Packet;
@@ -29,10 +30,10 @@ pub struct Trace {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub snr_values: Vec<f64>,
     /// Chosen by the sender.
-    #[serde(skip_serializing_if = "super::is_zero_u32")]
+    #[serde(skip_serializing_if = "integer::is_zero_u32")]
     pub tag: u32,
     /// For the application's use.
-    #[serde(skip_serializing_if = "super::is_zero_u32")]
+    #[serde(skip_serializing_if = "integer::is_zero_u32")]
     pub auth_code: u32,
     /// Bits 0-1: width code of the route.
     #[serde(rename = "traceFlags")]

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::{Reading, SAMPLES_MAX};
-
+/// Samples of each that make its normal.
+pub const SAMPLES_MAX: usize = 288;
 /// A modified z-score above it disagrees (Iglewicz and Hoaglin).
 const SCORE_MAX: f64 = 3.5;
 /// Makes the MAD of a normal distribution comparable with its standard deviation.
@@ -16,6 +16,21 @@ const RECENT: u8 = 0b1_1111;
 const AGREE_MIN: u32 = 3;
 /// How large a part of the median a difference must be where the MAD is 0.
 const RELATIVE_MIN: f64 = 0.5;
+
+/// One value of one series.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The name of the series, always the same.
+    pub series: String,
+    /// The source of writes that it belongs to, if it belongs to one.
+    pub source: Option<String>,
+    /// Of the value.
+    pub unit: &'static str,
+    /// `None` if it could not be read: nothing is learned and nothing judged.
+    pub value: Option<f64>,
+    /// A difference from normal that does not matter, however rare; in the unit.
+    pub floor: f64,
+}
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Series {

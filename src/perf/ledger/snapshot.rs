@@ -1,49 +1,17 @@
 //! What the ledger shows.
 
 use std::collections::BTreeMap;
-use std::ops::AddAssign;
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::account::{Account, Sums, Times};
 use super::source::Source;
-use super::{Account, Times};
 use crate::perf::latency::LatencySummary;
 use crate::perf::stats_file::ComponentPerf;
 
 /// Said beside pages that are not known.
 const BLIND: &str = "SQLite did not tell the pages of every operation";
-
-/// Whole numbers that add up over all sources.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
-    /// Rows inserted, changed or deleted.
-    pub rows: u64,
-    /// Transactions that are this source's own.
-    pub transactions: u64,
-    /// Transactions of which it had a part, but another source more.
-    pub shared_transactions: u64,
-    /// Pages added to the WAL.
-    pub wal_pages: u64,
-    /// Pages of the WAL settled in the database; one that stands there often is written once.
-    pub checkpointed_pages: u64,
-    /// How long the write lock was held, in microseconds.
-    pub hold_us: u64,
-    /// Operations or records that failed.
-    pub errors: u64,
-}
-
-impl AddAssign for Sums {
-    fn add_assign(&mut self, other: Self) {
-        self.rows += other.rows;
-        self.transactions += other.transactions;
-        self.shared_transactions += other.shared_transactions;
-        self.wal_pages += other.wal_pages;
-        self.checkpointed_pages += other.checkpointed_pages;
-        self.hold_us += other.hold_us;
-        self.errors += other.errors;
-    }
-}
 
 /// The ledger at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::hash_sizes::Originator;
+use super::originator::Originator;
 
 /// A node as its row has it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::block::{Advert, Block, Packet};
+use super::block::{Block, Packet};
 use super::capability::{Capability, Node, Prefixes, capabilities, shown_name};
 use super::home::Homes;
+use super::originator::Originator;
 use super::scope::Scope;
 use super::{HOUR_S, hour_text};
 use crate::clock;
@@ -94,23 +95,6 @@ pub struct TopHop {
     pub pubkey: Option<String>,
     /// Bytes.
     pub size: usize,
-}
-
-/// What a node's adverts say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Originator {
-    /// Adverts.
-    pub packets: u64,
-    /// Of the latest advert that has one.
-    pub name: String,
-    /// Of the latest advert, zero-hop ones included, Unix milliseconds.
-    pub last_seen_ms: Option<i64>,
-    /// Bytes per hop of the latest advert that is no zero-hop one; 0 if there is none.
-    pub hash_size: usize,
-    /// The largest of them.
-    pub hash_size_max: usize,
-    sized_at_ms: Option<i64>,
-    named_at_ms: Option<i64>,
 }
 
 /// The body in the making: blocks are added, in the order of their ids.
@@ -230,24 +214,6 @@ impl BySize {
 impl HourSizes {
     fn of((hour, sizes): (i64, BySize)) -> Self {
         Self { sizes, hour: hour_text(hour) }
-    }
-}
-
-impl Originator {
-    fn add(&mut self, packet: &Packet<'_>, advert: &Advert<'_>, size: usize) {
-        let seen_ms = packet.first_seen_ms;
-        self.packets += 1;
-        self.last_seen_ms = self.last_seen_ms.max(seen_ms);
-        if !advert.name.is_empty() && seen_ms >= self.named_at_ms {
-            (self.named_at_ms, self.name) = (seen_ms, advert.name.to_string());
-        }
-        if packet.is_zero_hop_direct() {
-            return;
-        }
-        self.hash_size_max = self.hash_size_max.max(size);
-        if seen_ms >= self.sized_at_ms {
-            (self.sized_at_ms, self.hash_size) = (seen_ms, size);
-        }
     }
 }
 

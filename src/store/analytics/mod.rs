@@ -10,13 +10,14 @@
 //!   reception; [`scope`] which packets and receptions are asked for
 //! - [`values`] exact medians, deviations and bars of numbers; [`thinned`] a sample of points
 //! - [`rf`] and [`hash_sizes`] the bodies; [`home`] in which region a node is at home;
-//!   [`capability`] which nodes speak with longer hashes
+//!   [`originator`] what a node's adverts say; [`capability`] which nodes speak with longer hashes
 
 pub mod block;
 pub mod capability;
 mod codec;
 pub mod hash_sizes;
 pub mod home;
+pub mod originator;
 pub mod rf;
 pub mod scope;
 pub mod thinned;

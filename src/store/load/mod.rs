@@ -24,13 +24,12 @@ use std::time::Duration;
 
 use super::shared::Touches;
 use super::{Floor, Snapshot, Store};
+pub use live::LOOK_EVERY;
 pub use needs::{Event, Found, Known, LoadRules, Looked, Need, NoFloor};
 use outline::Outline;
 pub use outline::{OutlineMark, OutlinePart, OutlineRow};
 pub use status::{COVERAGE_MIN, LoadStatus, Outcome};
 
-/// How often it looks whether another program has written.
-pub const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Tries of one chunk; each time it is halved.
 pub const TRIES_MAX: u32 = 6;
 const TRY_PAUSE: Duration = Duration::from_millis(50);
@@ -182,7 +181,7 @@ impl Load {
     fn work(&mut self, now_s: i64) -> Result<Option<Need>, NoFloor> {
         loop {
             let need = match self.phase {
-                Phase::Outline => self.outline.next(),
+                Phase::Outline => self.outline.next().map(Need::Outline),
                 Phase::Hot | Phase::Background => self.next_chunk(),
                 Phase::Check => Some(self.next_check()),
                 Phase::Settled => return Ok(None),

@@ -2,8 +2,6 @@
 
 use std::cmp::Reverse;
 
-use super::Need;
-
 /// Where the next part of the outline begins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum OutlineMark {
@@ -69,8 +67,8 @@ impl Default for Outline {
 }
 
 impl Outline {
-    pub(super) fn next(&self) -> Option<Need> {
-        self.next.clone().map(Need::Outline)
+    pub(super) fn next(&self) -> Option<OutlineMark> {
+        self.next.clone()
     }
 
     pub(super) fn take(&mut self, part: OutlinePart) {

@@ -7,13 +7,11 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{NEVER_KEPT, POLICY};
+use super::page::{HTML, NEVER_KEPT, POLICY};
 use crate::web::error::ApiError;
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
-/// Of a page.
-pub(super) const HTML: &str = "text/html; charset=utf-8";
 /// What the browser's router shows; what follows in the path is the page's own.
 const PAGES: [&str; 5] = ["perf", "packets", "nodes", "observers", "channels"];
 const SHELL: &str = "index.html";

@@ -13,6 +13,7 @@ use super::{
     LAST_SEEN, conduct, conductor, conductor_with, content, limits, number, open, open_at, read,
     request, run_all, seeded, text,
 };
+use crate::support::migrations::begin_again;
 
 #[test]
 fn a_step_that_overruns_is_taken_back_and_half_of_it_goes_through() {
@@ -20,12 +21,12 @@ fn a_step_that_overruns_is_taken_back_and_half_of_it_goes_through() {
     let (_folder, path) = seeded(5_000);
     let mut writer = open(&path);
     let hasty = BatchLimits { hold_max: Some(Duration::ZERO), ..limits() };
-    let reply = writer.run_bounded(&request(LAST_SEEN, 5_000), &hasty).unwrap();
+    let reply = writer.run_batch(&request(LAST_SEEN, 5_000), &hasty).unwrap();
     assert_eq!((reply.state, reply.rows_changed), (BatchState::Overran, 0));
     assert_eq!(number(&path, "SELECT COUNT(*) FROM transmissions WHERE last_seen > 0"), 0);
-    let one = writer.run_bounded(&request(LAST_SEEN, 1), &hasty).unwrap();
+    let one = writer.run_batch(&request(LAST_SEEN, 1), &hasty).unwrap();
     assert_eq!((one.state, one.rows_changed), (BatchState::More, 1), "a row cannot be halved");
-    let reply = writer.run_bounded(&request(LAST_SEEN, 100), &limits()).unwrap();
+    let reply = writer.run_batch(&request(LAST_SEEN, 100), &limits()).unwrap();
     assert_eq!(reply.rows_changed, 100);
 }
 
@@ -35,11 +36,11 @@ fn a_step_whose_time_is_up_keeps_what_it_has() {
     let (_folder, path) = seeded(5_000);
     let mut writer = open(&path);
     let brief = BatchLimits { hold_aim: Some(Duration::ZERO), ..limits() };
-    let reply = writer.run_bounded(&request(LAST_SEEN, 800), &brief).unwrap();
+    let reply = writer.run_batch(&request(LAST_SEEN, 800), &brief).unwrap();
     assert_eq!((reply.state, reply.rows_scanned, reply.rows_changed), (BatchState::More, 100, 100));
     let filled = "SELECT COUNT(*) FROM transmissions WHERE last_seen > 0 AND id <= 100";
     assert_eq!(number(&path, filled), 100);
-    while writer.run_bounded(&request(LAST_SEEN, 800), &brief).unwrap().state != BatchState::Done {}
+    while writer.run_batch(&request(LAST_SEEN, 800), &brief).unwrap().state != BatchState::Done {}
     assert_eq!(number(&path, "SELECT COUNT(*) FROM transmissions WHERE last_seen <> 2000 + id"), 0);
 }
 
@@ -49,7 +50,7 @@ fn what_is_left_is_told_from_the_first_step_on_and_counted_no_further_than_it_is
     let (_folder, path) = seeded(1_000);
     read(&path).execute("UPDATE transmissions SET last_seen = 5 WHERE id > 90", []).unwrap();
     let mut writer = open(&path);
-    let reply = writer.run_bounded(&request(LAST_SEEN, 10), &limits()).unwrap();
+    let reply = writer.run_batch(&request(LAST_SEEN, 10), &limits()).unwrap();
     assert_eq!((reply.rows_done, reply.rows_total), (10, 90));
 }
 
@@ -60,7 +61,7 @@ fn a_step_that_is_told_to_stop_leaves_nothing_behind() {
     let mut writer = open(&path);
     let stopped = limits();
     stopped.stop.as_ref().unwrap().store(true, Ordering::Relaxed);
-    let reply = writer.run_bounded(&request(LAST_SEEN, 5_000), &stopped).unwrap();
+    let reply = writer.run_batch(&request(LAST_SEEN, 5_000), &stopped).unwrap();
     assert_eq!((reply.state, reply.rows_changed), (BatchState::Stopped, 0));
     assert_eq!(number(&path, "SELECT COUNT(*) FROM transmissions WHERE last_seen > 0"), 0);
 }
@@ -95,7 +96,7 @@ fn readers_get_in_between_and_see_ever_more() {
         reader.query_row(sql, [], |row| row.get(0)).unwrap()
     };
     let mut steps = Vec::new();
-    while writer.run_bounded(&request(LAST_SEEN, 500), &limits()).unwrap().next == Phase::Walk {
+    while writer.run_batch(&request(LAST_SEEN, 500), &limits()).unwrap().next == Phase::Walk {
         steps.push(seen());
     }
     assert!(steps.len() >= 7 && steps.windows(2).all(|pair| pair[0] < pair[1]), "{steps:?}");
@@ -122,7 +123,7 @@ fn a_batch_scans_no_table_however_far_the_run_is() {
     let mut writer = open(&path);
     let (scans, vm) = steps(1);
     for _ in 0..18 {
-        writer.run_bounded(&request(LAST_SEEN, 500), &limits()).unwrap();
+        writer.run_batch(&request(LAST_SEEN, 500), &limits()).unwrap();
     }
     let (scans_late, vm_late) = steps(9_001);
     assert_eq!((scans, scans_late), (0, 0));
@@ -137,7 +138,7 @@ fn a_second_run_writes_no_row() {
     run_all(&path);
     let clock = Clock::system();
     let mut writer = open_at(&path, &clock);
-    writer.restart_migration(LAST_SEEN).unwrap();
+    begin_again(&mut writer, LAST_SEEN);
     let mut conductor = conductor(&writer, &clock);
     let batches = conduct(&mut writer, &mut conductor);
     assert!(batches.iter().all(|batch| batch.rows_changed == 0 && batch.wal_pages < 12));
@@ -148,11 +149,11 @@ fn all_rows_are_looked_at_once_more_before_it_is_done() {
     // §10.26: a row that is put back behind the walk's back is found and mended.
     let (_folder, path) = seeded(2_000);
     let mut writer = open(&path);
-    while writer.run_bounded(&request(LAST_SEEN, 300), &limits()).unwrap().next == Phase::Walk {}
+    while writer.run_batch(&request(LAST_SEEN, 300), &limits()).unwrap().next == Phase::Walk {}
     read(&path).execute("UPDATE transmissions SET last_seen = 0 WHERE id = 77", []).unwrap();
     let mut rounds = 0;
     loop {
-        let reply = writer.run_bounded(&request(LAST_SEEN, 300), &limits()).unwrap();
+        let reply = writer.run_batch(&request(LAST_SEEN, 300), &limits()).unwrap();
         rounds += i32::from(reply.next == Phase::Walk);
         if reply.state == BatchState::Done {
             break;
@@ -201,7 +202,7 @@ fn a_batch_of_no_rows_counts_as_one() {
     // 004-16: `batchRowsMax: 0` is refused by the configuration; asked for in code it is one row.
     let (_folder, path) = seeded(3);
     let mut writer = open(&path);
-    let reply = writer.run_bounded(&request(LAST_SEEN, 0), &limits()).unwrap();
+    let reply = writer.run_batch(&request(LAST_SEEN, 0), &limits()).unwrap();
     assert_eq!(reply.rows_changed, 1);
 }
 
@@ -220,7 +221,7 @@ fn the_wait_for_a_foreign_lock_is_no_hold() {
         clock.advance_ms(10_000);
         foreign.execute_batch("ROLLBACK").unwrap();
     });
-    let reply = writer.run_bounded(&request(LAST_SEEN, 10), &limits()).unwrap();
+    let reply = writer.run_batch(&request(LAST_SEEN, 10), &limits()).unwrap();
     held.join().unwrap();
     assert_eq!((reply.rows_changed, reply.hold), (10, Duration::ZERO));
 }

@@ -103,7 +103,7 @@ fn a_single_transaction_and_fixed_batches_are_told_from_ours() {
             Step::Record(moves) => writer.record_moves(&moves).unwrap(),
             Step::Batch(request, limits) => {
                 let before = wal_bytes(&path);
-                let answer = writer.run_bounded(&request, &limits);
+                let answer = writer.run_batch(&request, &limits);
                 transactions.note(&path, before);
                 conductor.note(answer);
             }
@@ -161,8 +161,7 @@ impl Busy {
             match self.conductor.next(&readings, false) {
                 Step::Record(moves) => self.writer.record_moves(&moves).unwrap(),
                 Step::Batch(request, limits) => {
-                    let answer = self.writer.run_bounded(&request, &limits);
-                    gauges.note_written(answer.as_ref().map_or(0, |reply| reply.wal_pages));
+                    let answer = self.writer.run_batch(&request, &limits);
                     std::thread::sleep(self.conductor.note(answer));
                     batches += 1;
                     // Ten times the usual rate for a moment, now and then.
@@ -202,7 +201,8 @@ fn long_run_with_everything(rows: i64, pinned_turns: u32) {
     let mut writer = open_at(&path, &clock);
     let config = MigrationsConfig { is_turbo: true, ..MigrationsConfig::default() };
     let conductor = conductor_with(&writer, &clock, &config);
-    let checkpointer = Checkpointer::start(&path, CheckpointOptions::default(), clock).unwrap();
+    let options = CheckpointOptions { gauges: writer.wal(), ..CheckpointOptions::default() };
+    let checkpointer = Checkpointer::start(&path, options, clock).unwrap();
     writer.commit(&[reception(u64::MAX)]).unwrap();
     let (stop, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let reader = std::thread::spawn({
@@ -263,7 +263,7 @@ fn a_table_that_cannot_be_looked_at_is_an_error_and_never_done_with_no_rows() {
     let (_folder, path) = seeded(10);
     let mut writer = open(&path);
     read(&path).execute_batch("ALTER TABLE transmissions RENAME TO gone").unwrap();
-    let answer = writer.run_bounded(&request(LAST_SEEN, 5), &limits());
+    let answer = writer.run_batch(&request(LAST_SEEN, 5), &limits());
     assert!(matches!(answer, Err(DbError::Statement { .. })), "{answer:?}");
     let status = "SELECT status = 'pending_async' FROM _async_migrations WHERE name = \
                   'tx_last_seen_backfill_v1'";
@@ -275,7 +275,7 @@ fn receptions_that_arrive_during_a_run_are_in_the_new_form_and_not_touched_by_it
     // 002-24, §10.4.
     let (_folder, path) = seeded(1_000);
     let mut writer = open(&path);
-    let first = writer.run_bounded(&request(LAST_SEEN, 100), &limits()).unwrap();
+    let first = writer.run_batch(&request(LAST_SEEN, 100), &limits()).unwrap();
     assert_eq!(first.state, BatchState::More);
     writer.commit(&[reception(1)]).unwrap();
     let heard = "SELECT last_seen FROM transmissions WHERE hash LIKE 'be%'";

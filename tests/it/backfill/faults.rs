@@ -133,7 +133,7 @@ fn a_foreign_lock_throttles_and_is_outlived() {
                 clock.advance_ms(5_000);
             }
             Step::Batch(request, limits) => {
-                let answer = writer.run_bounded(&request, &limits);
+                let answer = writer.run_batch(&request, &limits);
                 assert!(matches!(answer, Err(DbError::Busy { .. })), "{answer:?}");
                 conductor.note(answer);
                 refused += 1;
@@ -174,7 +174,7 @@ fn a_full_disk_throttles_and_goes_on_when_there_is_room() {
                 told |= live.iter().any(|run| run.reason.contains("the disk is full"));
             }
             Step::Batch(request, limits) => {
-                let answer = writer.run_bounded(&request, &limits);
+                let answer = writer.run_batch(&request, &limits);
                 conductor.note(answer);
             }
             Step::After(_) => clock.advance_ms(500),
@@ -229,7 +229,7 @@ fn a_disk_that_is_really_full_amid_a_batch_throttles_and_goes_on_when_there_is_r
                 if before > 1_000 && filler.is_none() {
                     filler = Some(fill(&volume, 3));
                 }
-                let answer = writer.run_bounded(&request, &limits);
+                let answer = writer.run_batch(&request, &limits);
                 let is_full = matches!(answer, Err(DbError::Full { .. }));
                 assert!(is_full || answer.is_ok(), "{answer:?}");
                 conductor.note(answer);
@@ -304,7 +304,7 @@ fn a_clock_that_jumps_back_a_day_changes_nothing() {
         match conductor.next(&Readings::QUIET, false) {
             Step::Record(moves) => writer.record_moves(&moves).unwrap(),
             Step::Batch(request, limits) => {
-                let answer = writer.run_bounded(&request, &limits);
+                let answer = writer.run_batch(&request, &limits);
                 conductor.note(answer);
             }
             Step::After(_) => clock.advance_ms(if turn == 9 { -86_400_000 } else { 20 }),
@@ -353,7 +353,7 @@ fn a_missing_row_of_the_books_is_an_error_and_no_silent_success() {
     // 004-07, 004-19.
     let (_folder, path) = seeded(100);
     let mut writer = open(&path);
-    writer.run_bounded(&request(LAST_SEEN, 10), &limits()).unwrap();
+    writer.run_batch(&request(LAST_SEEN, 10), &limits()).unwrap();
     read(&path)
         .execute_batch(
             "CREATE TRIGGER gone AFTER INSERT ON _async_migrations BEGIN \
@@ -361,7 +361,7 @@ fn a_missing_row_of_the_books_is_an_error_and_no_silent_success() {
              DELETE FROM _async_migrations",
         )
         .unwrap();
-    let answer = writer.run_bounded(&request(LAST_SEEN, 10), &limits());
+    let answer = writer.run_batch(&request(LAST_SEEN, 10), &limits());
     assert!(matches!(answer, Err(DbError::Stuck { .. })), "{answer:?}");
 }
 
@@ -373,7 +373,7 @@ fn every_order_of_steps_and_sizes_ends_with_the_same_rows() {
     for rows in [1, 7, 499, 500, 501, 100_000] {
         let (_folder, path) = seeded(500);
         let mut writer = open(&path);
-        while writer.run_bounded(&request(LAST_SEEN, rows), &limits()).unwrap().state
+        while writer.run_batch(&request(LAST_SEEN, rows), &limits()).unwrap().state
             != BatchState::Done
         {}
         writer.close().unwrap();

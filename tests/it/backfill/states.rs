@@ -97,7 +97,7 @@ fn step(
     match conductor.next(&corescope::perf::backfill::Readings::QUIET, false) {
         Step::Record(moves) => writer.record_moves(&moves).unwrap(),
         Step::Batch(request, limits) => {
-            let answer = writer.run_bounded(&request, &limits);
+            let answer = writer.run_batch(&request, &limits);
             conductor.note(answer);
         }
         _ => {}
@@ -109,7 +109,7 @@ fn a_run_that_other_code_has_begun_is_not_gone_on_with_and_a_retry_begins_afresh
     // §10.19.
     let (_folder, path) = seeded(1_000);
     let mut writer = open(&path);
-    writer.run_bounded(&request(LAST_SEEN, 100), &limits()).unwrap();
+    writer.run_batch(&request(LAST_SEEN, 100), &limits()).unwrap();
     read(&path).execute("UPDATE _migration_runs SET code_version = 99", []).unwrap();
     let clock = Clock::system();
     let mut conductor = conductor(&writer, &clock);
@@ -129,7 +129,7 @@ fn cancel_keeps_what_is_done_and_retry_clears_the_counts() {
     let (_folder, path) = seeded(1_000);
     let clock = Clock::system();
     let mut writer = open_at(&path, &clock);
-    writer.run_bounded(&request(LAST_SEEN, 100), &limits()).unwrap();
+    writer.run_batch(&request(LAST_SEEN, 100), &limits()).unwrap();
     let mut conductor = conductor(&writer, &clock);
     conductor.command(LAST_SEEN, Command::Cancel, "ops").unwrap();
     conduct(&mut writer, &mut conductor);
@@ -175,7 +175,7 @@ fn new_rows_that_arrive_meanwhile_do_not_keep_it_alive() {
                    SELECT 'bb', 'new' || ?1 || '-' || id, '2026-05-17T16:05:57Z' \
                    FROM transmissions WHERE id <= 200";
         conn.execute(sql, [round]).unwrap();
-        let reply = writer.run_bounded(&request(LAST_SEEN, 100), &limits()).unwrap();
+        let reply = writer.run_batch(&request(LAST_SEEN, 100), &limits()).unwrap();
         if reply.state == BatchState::Done {
             break;
         }

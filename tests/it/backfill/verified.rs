@@ -15,6 +15,7 @@ use super::{
 };
 use crate::support::api::Api;
 use crate::support::check_json;
+use crate::support::migrations::pending;
 
 pub fn verification(path: &Path, name: &str) -> Option<Verification> {
     let listed = list_migrations(&read(path), 0).unwrap();
@@ -50,7 +51,7 @@ fn run_by(path: &Path, rows: u64, opened_for: usize) {
     for _ in 0..10_000 {
         let mut writer = open(path);
         for _ in 0..opened_for {
-            let reply = writer.run_bounded(&request(LAST_SEEN, rows), &limits()).unwrap();
+            let reply = writer.run_batch(&request(LAST_SEEN, rows), &limits()).unwrap();
             if reply.state == BatchState::Done {
                 return writer.close().unwrap();
             }
@@ -93,8 +94,7 @@ fn one_row_that_is_different_makes_another_hash_though_nothing_is_left_to_change
     let hash_after = |between: &str| {
         let (_folder, path) = seeded(300);
         let mut writer = open(&path);
-        while writer.run_bounded(&request(LAST_SEEN, 100), &limits()).unwrap().next == Phase::Walk {
-        }
+        while writer.run_batch(&request(LAST_SEEN, 100), &limits()).unwrap().next == Phase::Walk {}
         writer.close().unwrap();
         read(&path).execute_batch(between).unwrap();
         run_by(&path, 100, 100);
@@ -122,9 +122,9 @@ fn every_migration_that_walks_has_its_hash_and_a_second_database_the_same() {
         let path = folder.path().join("mesh.db");
         std::fs::copy(&fixture, &path).unwrap();
         let mut writer = open(&path);
-        for name in writer.pending_migrations().unwrap() {
+        for name in pending(&writer) {
             let batch = request(name, rows);
-            while writer.run_bounded(&batch, &limits()).unwrap().state != BatchState::Done {}
+            while writer.run_batch(&batch, &limits()).unwrap().state != BatchState::Done {}
         }
         writer.close().unwrap();
         let listed = list_migrations(&read(&path), 0).unwrap();
@@ -155,7 +155,7 @@ fn rows_that_never_come_right_are_told() {
             .unwrap();
         let mut writer = open(&path);
         let batch = request(LAST_SEEN, rows);
-        let error = (0..100).find_map(|_| writer.run_bounded(&batch, &limits()).err()).unwrap();
+        let error = (0..100).find_map(|_| writer.run_batch(&batch, &limits()).err()).unwrap();
         assert!(matches!(error, DbError::Stuck { .. }), "{error}");
         let found = verification(&path, LAST_SEEN).unwrap();
         assert_eq!((found.rows_checked, found.rows_differing), (100, 2), "{rows} rows");
@@ -171,7 +171,7 @@ fn a_verification_that_an_earlier_version_has_begun_is_begun_again() {
     let (_folder, path) = seeded(300);
     let mut writer = open(&path);
     while number(&path, "SELECT COALESCE(SUM(verify_rows), 0) FROM _migration_runs") < 150 {
-        writer.run_bounded(&request(LAST_SEEN, 50), &limits()).unwrap();
+        writer.run_batch(&request(LAST_SEEN, 50), &limits()).unwrap();
     }
     writer.close().unwrap();
     read(&path)
@@ -191,7 +191,7 @@ fn rows_that_came_while_the_process_was_away_are_looked_at_too() {
     // Another program may have written them in the old form, though all rows had been walked.
     let (_folder, path) = seeded(300);
     let mut writer = open(&path);
-    while writer.run_bounded(&request(LAST_SEEN, 100), &limits()).unwrap().next == Phase::Walk {}
+    while writer.run_batch(&request(LAST_SEEN, 100), &limits()).unwrap().next == Phase::Walk {}
     writer.close().unwrap();
     let other = Connection::open(&path).unwrap();
     other
@@ -225,9 +225,9 @@ fn progress_is_told_by_keys_too() {
     };
     let mut writer = open(&path);
     assert_eq!(keys(), None);
-    writer.run_bounded(&request(LAST_SEEN, 15), &limits()).unwrap();
+    writer.run_batch(&request(LAST_SEEN, 15), &limits()).unwrap();
     assert_eq!(keys(), Some((1, Some(205), 300)));
-    while writer.run_bounded(&request(LAST_SEEN, 50), &limits()).unwrap().next == Phase::Walk {}
+    while writer.run_batch(&request(LAST_SEEN, 50), &limits()).unwrap().next == Phase::Walk {}
     assert_eq!(keys(), Some((1, Some(300), 300)));
 }
 

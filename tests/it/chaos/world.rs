@@ -298,6 +298,11 @@ fn read(seen: &Seen, path: &str) {
         let Ok(mut answer) = agent.get(format!("http://{address}{path}")).call() else { continue };
         let status = answer.status().as_u16();
         let Ok(body) = answer.body_mut().read_to_string() else { continue };
+        if status == 408 {
+            // The program was frozen while the request arrived.
+            seen.refusals.fetch_add(1, Relaxed);
+            continue;
+        }
         let body: Result<Value, _> = serde_json::from_str(&body);
         assert!(body.is_ok(), "{path}: {status} without JSON");
         match status {

@@ -190,7 +190,7 @@ fn odd_files_in_place_of_the_kernels_are_reasons() {
 #[test]
 fn the_real_proc_tells_what_this_process_writes() {
     let folder = tempfile::tempdir().unwrap();
-    let proc = Proc::of_system(folder.path());
+    let mut proc = Proc::of_system(folder.path());
     let Ok(before) = proc.read_process() else {
         return skip("/proc/self/io cannot be read here");
     };

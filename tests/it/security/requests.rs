@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use actix_web::http::Method;
 use corescope::web;
-use corescope::web::bounds::{BODY_WITHIN, HEADERS_MAX, URL_BYTES_MAX};
+use corescope::web::bounds::{HEADERS_MAX, URL_BYTES_MAX};
 use corescope::web::connections::HEAD_WITHIN;
-use corescope::web::json::BODY_BYTES_MAX;
+use corescope::web::request_body::{BODY_BYTES_MAX, BODY_WITHIN};
 use serde_json::json;
 
 use super::{connect, example_of, read_answer, request, send, start};

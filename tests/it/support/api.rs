@@ -12,7 +12,7 @@ use corescope::actors::perf::{IngestParts, PerfActors, PerfParts};
 use corescope::actors::{ActorParts, Actors};
 use corescope::clock::Clock;
 use corescope::config::{Config, Secret};
-use corescope::db::migrations::{BatchRequest, BatchState};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState};
 use corescope::db::probe::SqliteProbe;
 use corescope::db::{self, Database, OpenOptions, Readers};
 use corescope::ingest::Rules;
@@ -22,6 +22,7 @@ use corescope::web::{self, AppState, Ready, State};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::migrations::pending;
 use super::{data_file, patient};
 
 /// 51 s after the latest observation of the fixture (2026-05-17T18:10:00Z).
@@ -158,9 +159,11 @@ impl Api {
     /// Runs every migration to its end.
     pub fn migrate(&mut self) {
         let writer = &mut self.database.as_mut().unwrap().writer;
-        for name in writer.pending_migrations().unwrap() {
+        for name in pending(writer) {
             let request = BatchRequest { name: name.to_owned(), rows_max: 100 };
-            while writer.run_batch(&request).unwrap().state == BatchState::More {}
+            while writer.run_batch(&request, &BatchLimits::default()).unwrap().state
+                == BatchState::More
+            {}
         }
     }
 

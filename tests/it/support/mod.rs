@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod broker;
+pub mod migrations;
 pub mod ordered_json;
 pub mod process;
 

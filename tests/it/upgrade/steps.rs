@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use corescope::db::migrations::{BatchRequest, BatchState, list_migrations, needs_of};
+use corescope::db::migrations::{BatchLimits, BatchRequest, BatchState, list_migrations, needs_of};
 use corescope::db::{self, DbError};
+use corescope::perf::backfill::State;
 use rusqlite::Connection;
 
 use super::{
     NOW_MS, batch, blank, content, finish, finish_all, fixture, one, open, options, read, texts,
     upgraded, with_regions,
 };
+use crate::support::migrations::{begin_again, pending, shift};
 
 #[test]
 fn an_upgrade_that_is_killed_after_any_number_of_steps_ends_the_same() {
@@ -50,7 +52,7 @@ fn whichever_migration_is_held_back_the_rows_at_the_end_are_the_same() {
         .unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let mut first = db::open(&path, &with_regions()).unwrap().writer;
-    let names = first.pending_migrations().unwrap();
+    let names = pending(&first);
     finish_all(&mut first, 50);
     first.close().unwrap();
     let wanted = content(&path);
@@ -60,7 +62,7 @@ fn whichever_migration_is_held_back_the_rows_at_the_end_are_the_same() {
         std::fs::write(&path, &bytes).unwrap();
         let mut writer = db::open(&path, &with_regions()).unwrap().writer;
         loop {
-            let pending = writer.pending_migrations().unwrap();
+            let pending = pending(&writer);
             let is_due = |name: &&str| needs_of(name).all(|need| !pending.contains(&need));
             let mut due = pending.iter().copied().filter(is_due);
             let Some(name) = due.find(|name| *name != held) else { break };
@@ -79,10 +81,10 @@ fn whichever_migration_is_held_back_the_rows_at_the_end_are_the_same() {
 fn run_and_die(path: &Path, steps: usize) -> bool {
     let mut writer = open(path).writer;
     for _ in 0..steps {
-        let Some(name) = writer.pending_migrations().unwrap().first().copied() else { break };
+        let Some(name) = pending(&writer).first().copied() else { break };
         batch(&mut writer, name, 100);
     }
-    let was_done = writer.pending_migrations().unwrap().is_empty();
+    let was_done = pending(&writer).is_empty();
     std::mem::forget(writer);
     was_done
 }
@@ -156,7 +158,7 @@ fn a_path_that_makes_two_observations_one_does_not_stop_the_path_migration() {
         )
         .unwrap();
     let mut writer = open(&path).writer;
-    assert_eq!(writer.pending_migrations().unwrap(), ["backfill_path_json_from_raw_hex_v1"]);
+    assert_eq!(pending(&writer), ["backfill_path_json_from_raw_hex_v1"]);
     assert_eq!(finish(&mut writer, "backfill_path_json_from_raw_hex_v1", 1), 2);
     let rows = texts(
         &read(&path),
@@ -198,7 +200,7 @@ fn a_walk_looks_at_each_row_once_and_rewrites_nothing_twice() {
     let mut writer = open(&path).writer;
     finish_all(&mut writer, 64);
     for name in ["channel_hash_v1", "nodes_lower_case_keys_v1", "advert_count_unique_v1"] {
-        writer.restart_migration(name).unwrap();
+        begin_again(&mut writer, name);
         assert_eq!(finish(&mut writer, name, 64), 0, "{name}");
     }
 }
@@ -208,21 +210,24 @@ fn a_failed_migration_is_tried_again_at_the_next_start_but_a_cancelled_one_is_no
     let Some((_folder, path)) = fixture() else { return };
     let mut writer = open(&path).writer;
     batch(&mut writer, "channel_hash_v1", 10);
-    writer.fail_migration("channel_hash_v1", "no luck").unwrap();
-    writer.fail_migration("noise_floor_real_v1", "cancelled by operator").unwrap();
+    shift(&mut writer, "channel_hash_v1", (State::Running, State::Failed), "no luck");
+    shift(&mut writer, "noise_floor_real_v1", (State::Pending, State::Cancelled), "by a test");
     let listed = list_migrations(&read(&path), NOW_MS / 1000).unwrap();
     let failed: Vec<_> = listed.iter().filter(|row| row.status == "failed").collect();
     assert_eq!(failed.len(), 2);
     assert_eq!(failed[0].error_message.as_deref(), Some("no luck"));
     drop(writer);
     let mut writer = open(&path).writer;
-    let pending = writer.pending_migrations().unwrap();
+    let pending = pending(&writer);
     assert!(pending.contains(&"channel_hash_v1") && !pending.contains(&"noise_floor_real_v1"));
     let listed = list_migrations(&read(&path), NOW_MS / 1000).unwrap();
     let retried = listed.iter().find(|row| row.name == "channel_hash_v1").unwrap();
     assert_eq!((retried.status, retried.rows_processed), ("running", 0), "002-15");
     assert!(matches!(
-        writer.run_batch(&BatchRequest { name: "nothing".into(), rows_max: 1 }),
+        writer.run_batch(
+            &BatchRequest { name: "nothing".into(), rows_max: 1 },
+            &BatchLimits::default()
+        ),
         Err(DbError::UnknownMigration { .. })
     ));
 }

@@ -3,6 +3,8 @@
 use super::*;
 use corescope::ingest::reception::RefusedAdvert;
 
+use crate::support::migrations::pending;
+
 #[test]
 fn what_is_stored_wrongly_is_no_reason_to_refuse_a_packet() {
     let mut mesh = mesh_after(
@@ -118,9 +120,9 @@ fn an_advert_too_short_for_a_key_does_not_begin_a_migration_again_and_one_with_a
     writer.close().unwrap();
     let options = OpenOptions::new(clock);
     let mut writer = db::open(&path, &options).unwrap().writer;
-    assert_eq!(writer.pending_migrations().unwrap(), [""; 0]);
+    assert_eq!(pending(&writer), [""; 0]);
     writer.commit(&[stored("h4", &format!(r#"{{"type":"ADVERT","pubKey":"{KEY}"}}"#))]).unwrap();
     writer.close().unwrap();
     let writer = db::open(&path, &options).unwrap().writer;
-    assert_eq!(writer.pending_migrations().unwrap(), ["backfill_from_pubkey_v1"]);
+    assert_eq!(pending(&writer), ["backfill_from_pubkey_v1"]);
 }

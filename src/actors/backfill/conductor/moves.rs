@@ -9,7 +9,16 @@ use crate::perf::backfill::{Move, State};
 const THROTTLE_TOLD_AFTER_MS: i64 = 2_000;
 
 impl Conductor {
-    pub(super) fn settle(&mut self, index: usize, to: State) {
+    /// What waited for the batch under way takes effect.
+    pub(super) fn settle_if_asked(&mut self, index: usize) {
+        match self.runs[index].state {
+            State::Pausing => self.settle(index, State::Paused),
+            State::Cancelling => self.settle(index, State::Cancelled),
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, index: usize, to: State) {
         let (why, by) = (self.runs[index].reason.clone(), self.runs[index].by.clone());
         self.shift(index, to, &why, &by);
     }

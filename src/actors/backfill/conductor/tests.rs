@@ -6,7 +6,7 @@ mod stories;
 use rusqlite::ffi;
 
 use super::*;
-use crate::actors::backfill::jobs::pending;
+use crate::db::migrations::{BatchReply, BatchState};
 use crate::perf::backfill::Command;
 use crate::perf::backfill::Eta;
 use crate::perf::backfill::knobs::Setting;
@@ -15,7 +15,7 @@ const WALK: &str = "tx_last_seen_backfill_v1";
 const INDEX: &str = "obs_observer_ts_idx_v1";
 
 fn stored(name: &'static str, state: State) -> StoredState {
-    StoredState { state, ..pending(name, "", 0) }
+    StoredState { state, ..StoredState::pending(name, "", 0) }
 }
 
 /// A conductor, its clock, and a text of what happened.

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::super::conductor::Step;
+use super::super::Step;
 use super::*;
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
 use crate::db::DbError;
-use crate::db::migrations::{BatchState, JobRequest, JobStep, JobSteps, JobWindow, Phase};
+use crate::db::migrations::{
+    BatchReply, BatchState, JobRequest, JobStep, JobSteps, JobWindow, Phase,
+};
 use crate::perf::backfill::{Command, Readings};
 use crate::perf::ledger::Source;
 
@@ -39,7 +41,7 @@ fn short(times: f64) -> Readings {
 
 fn conductor(migrations: &[&'static str]) -> (Conductor, Clock) {
     let clock = Clock::manual(1_784_364_457_000);
-    let stored = migrations.iter().map(|name| pending(name, "", 0)).collect();
+    let stored = migrations.iter().map(|name| StoredState::pending(name, "", 0)).collect();
     (Conductor::new(stored, &MigrationsConfig::default(), clock.clone()), clock)
 }
 
