@@ -3,7 +3,8 @@
 //! `LOAD_RATE` receptions a second (1,000) for `LOAD_SECONDS` (600) at QoS 1 through a real
 //! Mosquitto, from 20,000 observers, of 100,000 nodes; 200 WebSocket clients of which 50 never
 //! read; 64 pollers. Every 10 s a line: memory, queues, live messages dropped. At the end: how
-//! long pollers waited, and what is stored against what the broker acknowledged.
+//! long pollers waited, and what is stored against what the broker acknowledged. `LOAD_KEEP` names a
+//! file for the database of a run, `LOAD_DB` one to begin with: every node is there at once.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods)]
 
 #[path = "../tests/it/support/broker.rs"]
@@ -72,11 +73,15 @@ fn main() {
         "lag_ms",
         "5xx"
     );
+    // Each message is another than those that are there.
+    let before = program.receptions_before();
     let (published, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let publishers: Vec<_> = (0..PUBLISHERS)
         .map(|part| {
             let (url, published) = (broker.url(), Arc::clone(&published));
-            std::thread::spawn(move || publish(&url, part, rate, seconds, &published))
+            let message = move |number| mesh::message(before + number);
+            let numbers = (part..rate * seconds).step_by(PUBLISHERS as usize);
+            std::thread::spawn(move || publish(&url, numbers, message, (rate, &published)))
         })
         .collect();
     let mut told = 0;
@@ -97,20 +102,23 @@ fn main() {
     assert!(stored >= acknowledged, "receptions are lost");
 }
 
-/// Publishes every `PUBLISHERS`-th message at its time; returns how many were acknowledged.
-fn publish(url: &str, part: u64, rate: u64, seconds: u64, published: &AtomicU64) -> u64 {
+/// Publishes each message at its time; returns how many were acknowledged.
+fn publish(
+    url: &str,
+    numbers: impl Iterator<Item = u64>,
+    message: impl Fn(u64) -> (String, Vec<u8>),
+    (rate, published): (u64, &AtomicU64),
+) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut publisher = Publisher::connect(url, Login::default(), 1, true).await.unwrap();
         let start = Instant::now();
-        let mut number = part;
-        while number < rate * seconds {
+        for number in numbers {
             let at = Duration::from_secs_f64(number as f64 / rate as f64);
             tokio::time::sleep(at.saturating_sub(start.elapsed())).await;
-            let (topic, payload) = mesh::message(number);
+            let (topic, payload) = message(number);
             publisher.publish(Message { topic, payload, is_retained: false }).await.unwrap();
             published.fetch_add(1, Relaxed);
-            number += PUBLISHERS;
         }
         publisher.finish().await.acknowledged
     })

@@ -1,5 +1,6 @@
 //! The program under load, what it says of itself meanwhile, and what it has stored in the end.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -13,12 +14,21 @@ const WINDOW_MB: u64 = 32;
 pub struct Watched {
     program: Program,
     folder: tempfile::TempDir,
+    /// Receptions that were there before.
+    before: u64,
 }
 
 impl Watched {
-    /// Starts it on an empty database and waits until it hears the broker.
+    /// Starts it on an empty database, or on a copy of `LOAD_DB`, and waits until it hears the
+    /// broker.
     pub fn start(broker_url: &str) -> Self {
         let folder = tempfile::tempdir_in(concat!(env!("CARGO_MANIFEST_DIR"), "/target")).unwrap();
+        let database = folder.path().join("data/meshcore.db");
+        let before = std::env::var_os("LOAD_DB").map_or(0, |seed| {
+            std::fs::create_dir(folder.path().join("data")).unwrap();
+            std::fs::copy(seed, &database).unwrap();
+            count(&database, "observations")
+        });
         let config = serde_json::json!({
             "mqttSources": [{"name": "load", "broker": broker_url, "topics": ["meshcore/#"]}],
             "packetStore": {"maxMemoryMB": WINDOW_MB},
@@ -30,11 +40,16 @@ impl Watched {
         }
         // The topics are subscribed right after.
         sleep(Duration::from_secs(1));
-        Self { program, folder }
+        Self { program, folder, before }
     }
 
     pub fn address(&self) -> &str {
         &self.program.address
+    }
+
+    /// Receptions of the database that it began with.
+    pub fn receptions_before(&self) -> u64 {
+        self.before
     }
 
     /// One line of what it says of itself.
@@ -68,17 +83,22 @@ impl Watched {
         self.program.metric(name).unwrap_or(f64::NAN)
     }
 
-    /// Ends it and counts what it stored, in the file.
+    /// Ends it and counts what it stored, in the file, which is kept as `LOAD_KEEP`.
     pub fn stop(self) -> u64 {
         self.program.stop();
-        let conn = rusqlite::Connection::open(self.folder.path().join("data/meshcore.db")).unwrap();
-        let count = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, u64>(0)).unwrap();
-        println!(
-            "{} transmissions, {} nodes, {} observers",
-            count("SELECT COUNT(*) FROM transmissions"),
-            count("SELECT COUNT(*) FROM nodes"),
-            count("SELECT COUNT(*) FROM observers")
-        );
-        count("SELECT COUNT(*) FROM observations")
+        let database = self.folder.path().join("data/meshcore.db");
+        let [transmissions, nodes, observers] =
+            ["transmissions", "nodes", "observers"].map(|table| count(&database, table));
+        println!("{transmissions} transmissions, {nodes} nodes, {observers} observers");
+        let stored = count(&database, "observations") - self.before;
+        if let Some(kept) = std::env::var_os("LOAD_KEEP") {
+            std::fs::rename(database, kept).unwrap();
+        }
+        stored
     }
+}
+
+fn count(database: &Path, table: &str) -> u64 {
+    let conn = rusqlite::Connection::open(database).unwrap();
+    conn.query_row(&format!("SELECT COUNT(*) FROM {table}"), [], |row| row.get(0)).unwrap()
 }

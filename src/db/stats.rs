@@ -2,6 +2,7 @@
 
 use super::error::DbError;
 use super::reader::Reader;
+use super::values::integer;
 use crate::clock;
 
 /// What the database holds. Duplicate observations count until they are merged.
@@ -51,17 +52,16 @@ const WEEK_S: i64 = 7 * 86_400;
 pub fn count(reader: &Reader, now_s: i64) -> Result<Counts, DbError> {
     let rows = |table: &str| reader.number(&format!("SELECT count(*) FROM {table}"), []);
     let recent = "SELECT count(*) FROM observations WHERE timestamp > ?1";
-    let week_ago = clock::iso_s(now_s - WEEK_S);
-    let active = "SELECT count(*) FROM nodes WHERE last_seen > ?1";
+    let nodes = count_nodes(reader, &clock::iso_s(now_s - WEEK_S))?;
     Ok(Counts {
         transmissions: rows("transmissions")?,
         observations: rows("observations")?,
-        nodes_active: reader.number(active, [&week_ago])?,
-        nodes: rows("nodes")?,
+        nodes_active: nodes.active,
+        nodes: nodes.all,
         observers: rows("observers")?,
         observations_last_hour: reader.number(recent, [now_s - 3_600])?,
         observations_last_day: reader.number(recent, [now_s - 86_400])?,
-        roles: count_roles(reader, &week_ago)?,
+        roles: nodes.roles,
         dropped: rows("dropped_packets")?,
         oldest: reader
             .first("SELECT min(first_seen) FROM transmissions", [], |row| row.get(0))?
@@ -69,16 +69,22 @@ pub fn count(reader: &Reader, now_s: i64) -> Result<Counts, DbError> {
     })
 }
 
-fn count_roles(reader: &Reader, since: &str) -> Result<Roles, DbError> {
-    let sql = "SELECT role, count(*) FROM nodes WHERE last_seen > ?1 GROUP BY role";
-    let counted = reader.rows(sql, [since], |row| {
-        Ok((row.get::<_, Option<String>>(0)?.unwrap_or_default(), row.get::<_, i64>(1)?))
+#[derive(Default)]
+struct Nodes {
+    all: i64,
+    active: i64,
+    roles: Roles,
+}
+
+/// In one pass: looked up in the index of `last_seen`, each row would be fetched by itself.
+fn count_nodes(reader: &Reader, since: &str) -> Result<Nodes, DbError> {
+    let sql = "SELECT count(*), sum(last_seen > ?1), sum(last_seen > ?1 AND role = 'repeater'), \
+               sum(last_seen > ?1 AND role = 'room'), sum(last_seen > ?1 AND role = 'companion'), \
+               sum(last_seen > ?1 AND role = 'sensor') FROM nodes";
+    let counted = reader.first(sql, [since], |row| {
+        let of = |column| integer(row, column).map(Option::unwrap_or_default);
+        let roles = Roles { repeaters: of(2)?, rooms: of(3)?, companions: of(4)?, sensors: of(5)? };
+        Ok(Nodes { all: of(0)?, active: of(1)?, roles })
     })?;
-    let of = |role: &str| counted.iter().find(|(name, _)| name == role).map_or(0, |(_, n)| *n);
-    Ok(Roles {
-        repeaters: of("repeater"),
-        rooms: of("room"),
-        companions: of("companion"),
-        sensors: of("sensor"),
-    })
+    Ok(counted.unwrap_or_default())
 }

@@ -21,22 +21,28 @@ const WAIT_MAX: Duration = Duration::from_millis(700);
 /// by then.
 const TRIES_MAX: u32 = 6;
 
-/// Returns the figures, at most 15 s old. Where reading them takes longer than a request may, it
-/// goes on behind the asker's back, and what was known last is the answer.
+/// Returns the figures, at most 15 s old, or 20 times as old as it takes to read them, if that
+/// is more. Where reading them takes longer than a request may, it goes on behind the asker's
+/// back, and what was known last is the answer.
 ///
 /// # Errors
-/// As [`AppState::ask_scan`]. A step that was too slow is none: its part is left out, and tried
-/// again after 15 s.
+/// As [`AppState::ask_scan`] while nothing is known. A step that was too slow is none: its part
+/// is left out, and tried again later.
 pub async fn activity(state: &State) -> Result<Arc<Activity>, ApiError> {
     let kept = &state.nodes_kept;
-    if let Some(activity) = kept.activity.current() {
-        return Ok(activity);
+    let now = state.clock.monotonic();
+    let last = kept.activity.last();
+    if let Some(last) = last.as_ref().filter(|last| now < last.rests_until()) {
+        return Ok(Arc::clone(last));
     }
     let shared = state.clone();
     let refresh = rt::spawn(async move {
         let kept = &shared.nodes_kept;
         kept.activity.get(async || read(&shared).await).await
     });
+    if let Some(last) = last.filter(|last| last.may_be_shown_at(now)) {
+        return Ok(last);
+    }
     match timeout(state.clock.patience(WAIT_MAX), refresh).await {
         Ok(Ok(read)) => read,
         _ => Ok(kept.known_so_far().unwrap_or_else(|| Arc::new(unknown(state)))),
@@ -50,15 +56,16 @@ async fn read(state: &AppState) -> Result<Arc<Activity>, ApiError> {
     let unknown = unknown(state);
     let at_s = unknown.at_s;
     let sizes = AdvertSizes::before(at_s);
-    let sizes = read_steps(state, sizes, AdvertSizes::read_day).await?;
+    let sizes = read_steps(state, sizes, AdvertSizes::read_step).await?;
     let hash_sizes = sizes.map(|sizes| Arc::new(sizes.finish()));
     let begun = Activity { hash_sizes, ..unknown };
     kept.partial.store(Some(Arc::new(begun.clone())));
     kept.steps.store(AdvertSizes::STEPS, Ordering::Relaxed);
     let tally = RelayTally::before(at_s);
-    let tally = read_steps(state, tally, RelayTally::read_hours).await?;
+    let tally = read_steps(state, tally, RelayTally::read_step).await?;
     let relays = tally.map(|tally| Arc::new(tally.finish()));
-    Ok(Arc::new(Activity { relays, ..begun }))
+    let took = state.clock.monotonic().saturating_sub(begun.begun_at);
+    Ok(Arc::new(Activity { relays, took, ..begun }))
 }
 
 /// Does one step a query until there is none; `None` if one takes longer than a query may
@@ -106,7 +113,8 @@ pub async fn keys_in(state: &AppState, mut regions: Vec<String>) -> Result<Arc<s
 /// Figures of which nothing has been read.
 fn unknown(state: &AppState) -> Activity {
     let (at_s, relay_window_s) = (state.clock.now_s(), relay_window_s(&state.config));
-    Activity { hash_sizes: None, relays: None, at_s, relay_window_s }
+    let (took, begun_at) = (Duration::ZERO, state.clock.monotonic());
+    Activity { hash_sizes: None, relays: None, at_s, relay_window_s, took, begun_at }
 }
 
 /// Reads what packets tell of nodes before anybody asks for it: of a cold disk it takes longer than

@@ -14,6 +14,15 @@ use crate::db::nodes::{AdvertSizes, HashSizes, RelayTally, Relays};
 /// Figures are made at most so often (contract §4.1).
 const ACTIVITY_TTL: Duration = Duration::from_secs(15);
 
+/// They are good for so many times as long as reading them took, if that is longer: of a busy mesh
+/// reading them takes a twentieth of one reader.
+const REST_PER_READING: u32 = 20;
+/// Never longer.
+const REST_MAX: Duration = Duration::from_secs(300);
+
+/// Nobody waits for figures that take longer to read, if older ones are known.
+const IS_DEAR: Duration = Duration::from_millis(100);
+
 /// Whose adverts were heard where changes slowly.
 const REGION_TTL: Duration = Duration::from_secs(60);
 
@@ -32,6 +41,10 @@ pub struct Activity {
     pub at_s: i64,
     /// Who relayed within so many seconds is active.
     pub relay_window_s: i64,
+    /// How long reading it took.
+    pub(super) took: Duration,
+    /// When that began, of the clock's monotonic time.
+    pub(super) begun_at: Duration,
 }
 
 /// What is kept.
@@ -65,5 +78,19 @@ impl NodesKept {
     pub fn first_reading(&self) -> Option<(u32, u32)> {
         let is_under_way = self.activity.is_first_under_way();
         is_under_way.then(|| (self.steps.load(Ordering::Relaxed).min(STEPS), STEPS))
+    }
+}
+
+impl Activity {
+    /// Until when it is good, of the clock's monotonic time.
+    pub(super) fn rests_until(&self) -> Duration {
+        self.begun_at + (self.took * REST_PER_READING).clamp(ACTIVITY_TTL, REST_MAX)
+    }
+
+    /// Whether it may be shown while newer figures are being read: those that nobody asked for for
+    /// long may not.
+    pub(super) fn may_be_shown_at(&self, now: Duration) -> bool {
+        let late = now.saturating_sub(self.rests_until());
+        self.took > IS_DEAR && late < self.took * REST_PER_READING
     }
 }

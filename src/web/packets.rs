@@ -86,8 +86,10 @@ pub enum PacketLists<'p> {
 )]
 pub async fn list(state: State, params: Params) -> Result<JsonBody, ApiError> {
     let query = PacketQuery::read(&params, &state.config)?;
-    let make = async || make_list(&state, Arc::new(query)).await;
-    let kept_as = KeptAs { query: params.canonical(QUERY_MAX), beside: String::new() };
+    let shared = state.clone();
+    let make = async move { make_list(&shared, Arc::new(query)).await };
+    let query = params.canonical(QUERY_MAX);
+    let kept_as = KeptAs { query, beside: String::new(), may_age: false };
     state.ready_lists.get(&state.window, kept_as, make).await
 }
 

@@ -115,7 +115,7 @@ impl AppState {
             requests: RequestStats::new(clock.clone(), routes),
             loop_lag: Arc::default(),
             window: Arc::new(Window::new(clock.clone())),
-            ready_lists: ReadyLists::default(),
+            ready_lists: ReadyLists::new(clock.clone()),
             config,
             rules,
             ready: OnceLock::new(),

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use rusqlite::Row;
+
 use super::WITHOUT_SENDER;
 use crate::clock;
 use crate::db::error::DbError;
@@ -15,6 +17,9 @@ const DAY_S: i64 = 86_400;
 
 /// The latest so many adverts are looked at.
 const ADVERTS_MAX: i64 = 50_000;
+
+/// Packets of one step: where a day has more, it takes several.
+const STEP_PACKETS: i64 = 8_000;
 
 /// The sizes of the path hashes of one node, in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,46 +43,65 @@ pub struct AdvertSizes {
     /// Newest first.
     sizes: HashMap<String, Vec<u8>>,
     left: i64,
-    until_s: i64,
-    /// No step has been read.
-    is_new: bool,
-    days_left: i64,
+    /// Earlier ones have not been read.
+    until: String,
+    /// Where the day ends that is being read, Unix seconds.
+    day_until_s: i64,
+    oldest_s: i64,
 }
 
 impl AdvertSizes {
-    /// So many steps it takes at most.
+    /// So many steps it takes, of a mesh that is not very busy.
     pub const STEPS: u32 = (WINDOW_S / DAY_S) as u32;
 
     /// Begins at `now_s`, Unix seconds.
     pub fn before(now_s: i64) -> Self {
-        let days_left = WINDOW_S / DAY_S;
-        let (sizes, left) = (HashMap::new(), ADVERTS_MAX);
-        Self { sizes, left, until_s: now_s, is_new: true, days_left }
+        // What is dated later than now counts as of now.
+        let (sizes, until) = (HashMap::new(), "a".to_owned());
+        let oldest_s = now_s - WINDOW_S;
+        Self { sizes, left: ADVERTS_MAX, until, day_until_s: now_s, oldest_s }
     }
 
-    /// Reads the next day; `false` after the last. Adverts that are sent to neighbours only have no
-    /// path whose hashes could be long or short.
+    /// Reads the next day, or a part of it where there are many packets; `false` after the last.
+    /// Adverts that are sent to neighbours only have no path whose hashes could be long or short.
     ///
     /// # Errors
     /// Any failure of the database, and the deadline.
-    pub fn read_day(&mut self, reader: &Reader) -> Result<bool, DbError> {
-        // Of what was first seen in a week three rows of four are no adverts, and rows are wide.
-        let sql = "SELECT raw_hex FROM transmissions WHERE id IN \
-                   (SELECT id FROM transmissions WHERE payload_type = 4 INTERSECT \
-                    SELECT id FROM transmissions WHERE first_seen > ?1 AND first_seen <= ?2) \
-                   ORDER BY first_seen DESC LIMIT ?3";
-        let from_s = self.until_s - DAY_S;
-        // What is dated later than now counts as of now.
-        let until = if self.is_new { "a".to_owned() } else { clock::iso_s(self.until_s) };
-        let params = (clock::iso_s(from_s), until, self.left);
-        let frames = reader.rows(sql, params, |row| stored_text(row, 0))?;
-        self.left -= i64::try_from(frames.len()).unwrap_or(i64::MAX);
-        for (key, size) in frames.iter().filter_map(|frame| sender_and_size(frame.as_deref()?)) {
+    pub fn read_step(&mut self, reader: &Reader) -> Result<bool, DbError> {
+        let day_from_s = self.day_until_s - DAY_S;
+        // All packets of the same second belong to one step.
+        let edge = "SELECT first_seen FROM transmissions WHERE first_seen >= ?1 AND first_seen < ?2 \
+                    ORDER BY first_seen DESC LIMIT 1 OFFSET ?3";
+        let day = (clock::iso_s(day_from_s), &self.until, STEP_PACKETS);
+        let edge = reader.first(edge, day, |row| stored_text(row, 0))?.flatten();
+        let is_whole_day = edge.is_none();
+        let from = edge.unwrap_or_else(|| clock::iso_s(day_from_s));
+        for (key, size) in self.frames(reader, &from)?.iter().filter_map(|f| sender_and_size(f)) {
             self.sizes.entry(key).or_default().push(size);
         }
-        (self.until_s, self.is_new) = (from_s, false);
-        self.days_left -= 1;
-        Ok(self.days_left > 0 && self.left > 0)
+        self.until = from;
+        self.day_until_s -= if is_whole_day { DAY_S } else { 0 };
+        Ok(self.day_until_s > self.oldest_s && self.left > 0)
+    }
+
+    /// Those of `from` and later that have not been read, newest first.
+    fn frames(&mut self, reader: &Reader, from: &str) -> Result<Vec<String>, DbError> {
+        let ids = "SELECT min(id), max(id) FROM transmissions WHERE first_seen >= ?1 \
+                   AND first_seen < ?2";
+        let id =
+            |row: &Row<'_>, column| row.get::<_, Option<i64>>(column).map(|id| id.unwrap_or(0));
+        let ids = reader.first(ids, (from, &self.until), |row| Ok((id(row, 0)?, id(row, 1)?)))?;
+        let (least, most) = ids.unwrap_or_default();
+        // Of what was first seen in a week three rows of four are no adverts, and rows are wide.
+        let sql = "SELECT raw_hex FROM transmissions WHERE id IN \
+                   (SELECT id FROM transmissions WHERE payload_type = 4 AND id BETWEEN ?3 AND ?4 \
+                    INTERSECT SELECT id FROM transmissions \
+                    WHERE first_seen >= ?1 AND first_seen < ?2) \
+                   ORDER BY first_seen DESC LIMIT ?5";
+        let params = (from, &self.until, least, most, self.left);
+        let frames = reader.rows(sql, params, |row| stored_text(row, 0))?;
+        self.left -= i64::try_from(frames.len()).unwrap_or(i64::MAX);
+        Ok(frames.into_iter().flatten().collect())
     }
 
     /// What they tell.
@@ -112,7 +136,7 @@ fn hash_size(sizes: &[u8]) -> Option<HashSize> {
 /// Counts the flood adverts of a node in the 7 days before `now_s`, 50,000 at most.
 ///
 /// # Errors
-/// As [`AdvertSizes::read_day`].
+/// As [`AdvertSizes::read_step`].
 pub fn count_flood_adverts(reader: &Reader, key: &str, now_s: i64) -> Result<i64, DbError> {
     let count = |whose: &str| {
         let sql = format!(

@@ -69,9 +69,11 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Rows that are nodes: with a key, and of two spellings of one key the lower-case one.
+    /// Rows that are nodes: with a key, and of two spellings of one key the lower-case one. The sign
+    /// keeps SQLite from looking for keys: nearly all rows have one, and in the order of keys each
+    /// would be fetched by itself and sorted.
     pub(super) fn new(reader: &Reader) -> Result<Self, DbError> {
-        let mut sql = "public_key > ''".to_owned();
+        let mut sql = "+public_key > ''".to_owned();
         if !has_lower_keys(reader)? {
             sql.push_str(
                 " AND (public_key = lower(public_key) OR NOT EXISTS \
@@ -111,6 +113,15 @@ pub(super) fn has_lower_keys(reader: &Reader) -> Result<bool, DbError> {
 }
 
 impl NodeFilter {
+    /// Whether all nodes that are shown are asked for.
+    pub(super) fn is_everything(&self) -> bool {
+        let texts = [&self.role, &self.name_part, &self.first_seen_until, &self.last_seen_after];
+        texts.iter().all(|text| text.is_none())
+            && self.keys.is_none()
+            && self.area.is_none()
+            && self.home.is_none()
+    }
+
     pub(super) fn conditions(&self, reader: &Reader) -> Result<Conditions, DbError> {
         let mut conditions = Conditions::new(reader)?;
         let texts = [

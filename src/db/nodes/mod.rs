@@ -14,11 +14,14 @@ mod filter;
 mod page;
 mod region;
 mod relays;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests;
 
 pub use adverts::{AdvertSizes, HashSize, HashSizes, count_flood_adverts};
 pub use detail::{FoundNode, find, recent_adverts};
 pub use filter::{Hidden, NodeFilter, Sorting};
-pub use page::{NodePage, RoleTotals, count_roles, list, search};
+pub use page::{NodePage, RoleTotals, list, search};
 pub use region::keys_heard_in;
 pub use relays::{RelayFigures, RelayTally, Relays};
 

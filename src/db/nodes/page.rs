@@ -7,7 +7,7 @@ use super::filter::{Conditions, Hidden, NodeFilter, Sorting};
 use super::{COLUMNS, Node, node_of};
 use crate::db::error::DbError;
 use crate::db::reader::Reader;
-use crate::db::values::stored_text;
+use crate::db::values::integer;
 
 /// Nodes that a search yields at most (contract §4.2).
 const FOUND_MAX: usize = 10;
@@ -19,9 +19,12 @@ pub struct NodePage {
     pub nodes: Vec<Node>,
     /// Length of the whole list.
     pub total: i64,
+    /// Of all nodes that are shown, whatever is asked for.
+    pub roles: RoleTotals,
 }
 
-/// Returns `limit` nodes after the first `offset`.
+/// Returns `limit` nodes after the first `offset`. Those seen last are found in an index; counting
+/// passes through the whole table: once, and once more where something is asked for.
 ///
 /// # Errors
 /// Any failure of the database, and the deadline.
@@ -31,11 +34,17 @@ pub fn list(
     limit: usize,
     offset: usize,
 ) -> Result<NodePage, DbError> {
+    let roles = count_roles(reader, &filter.hidden)?;
     let conditions = filter.conditions(reader)?;
-    let sql = format!("SELECT count(*) FROM nodes n WHERE {}", conditions.sql());
-    let total = reader.number(&sql, params_from_iter(&conditions.params))?;
+    let total = match filter.is_everything() {
+        true => roles.nodes,
+        false => {
+            let sql = format!("SELECT count(*) FROM nodes n WHERE {}", conditions.sql());
+            reader.number(&sql, params_from_iter(&conditions.params))?
+        }
+    };
     let nodes = page(reader, conditions, filter.sorting, (limit, offset))?;
-    Ok(NodePage { nodes, total })
+    Ok(NodePage { nodes, total, roles })
 }
 
 /// Returns the nodes seen last whose name contains `text` or whose key begins with it.
@@ -54,22 +63,30 @@ fn page(
     reader: &Reader,
     conditions: Conditions,
     sorting: Sorting,
-    (limit, offset): (usize, usize),
+    slice: (usize, usize),
 ) -> Result<Vec<Node>, DbError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM nodes n WHERE {} ORDER BY {} LIMIT ? OFFSET ?",
-        conditions.sql(),
-        sorting.sql()
-    );
+    let sql = page_sql(&conditions, sorting);
+    reader.rows(&sql, params_from_iter(sliced(conditions, slice)), node_of)
+}
+
+pub(super) fn page_sql(conditions: &Conditions, sorting: Sorting) -> String {
+    let (conditions, order) = (conditions.sql(), sorting.sql());
+    format!("SELECT {COLUMNS} FROM nodes n WHERE {conditions} ORDER BY {order} LIMIT ? OFFSET ?")
+}
+
+/// The parameters of [`page_sql`].
+pub(super) fn sliced(conditions: Conditions, (limit, offset): (usize, usize)) -> Vec<Value> {
     let rows = |count: usize| Value::Integer(i64::try_from(count).unwrap_or(i64::MAX));
     let mut params = conditions.params;
     params.extend([rows(limit), rows(offset)]);
-    reader.rows(&sql, params_from_iter(params), node_of)
+    params
 }
 
 /// Nodes by role, whenever they were seen last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RoleTotals {
+    /// Of any role or none.
+    pub nodes: i64,
     /// `companion`.
     pub companions: i64,
     /// `repeater`.
@@ -80,23 +97,24 @@ pub struct RoleTotals {
     pub sensors: i64,
 }
 
-/// Counts all nodes that are shown, by role.
-///
-/// # Errors
-/// As [`list`].
-pub fn count_roles(reader: &Reader, hidden: &Hidden) -> Result<RoleTotals, DbError> {
+/// Counts all nodes that are shown, by role: one pass through the table, without sorting.
+fn count_roles(reader: &Reader, hidden: &Hidden) -> Result<RoleTotals, DbError> {
     let mut conditions = Conditions::new(reader)?;
     conditions.hide(hidden);
-    let sql =
-        format!("SELECT role, count(*) FROM nodes n WHERE {} GROUP BY role", conditions.sql());
-    let counted = reader.rows(&sql, params_from_iter(conditions.params), |row| {
-        Ok((stored_text(row, 0)?.unwrap_or_default(), row.get::<_, i64>(1)?))
+    let sql = format!(
+        "SELECT count(*), sum(role = 'companion'), sum(role = 'repeater'), sum(role = 'room'), \
+         sum(role = 'sensor') FROM nodes n WHERE {}",
+        conditions.sql()
+    );
+    let counted = reader.first(&sql, params_from_iter(conditions.params), |row| {
+        let of = |column| integer(row, column).map(Option::unwrap_or_default);
+        Ok(RoleTotals {
+            nodes: of(0)?,
+            companions: of(1)?,
+            repeaters: of(2)?,
+            rooms: of(3)?,
+            sensors: of(4)?,
+        })
     })?;
-    let of = |role: &str| counted.iter().find(|(name, _)| name == role).map_or(0, |found| found.1);
-    Ok(RoleTotals {
-        companions: of("companion"),
-        repeaters: of("repeater"),
-        rooms: of("room"),
-        sensors: of("sensor"),
-    })
+    Ok(counted.unwrap_or_default())
 }

@@ -17,9 +17,16 @@ const WINDOW_S: i64 = 24 * HOUR_S;
 /// Of one step: some thousand receptions.
 const STEP_S: i64 = 2 * HOUR_S;
 
+/// Receptions of one step: where its hours have more, it reads less.
+const STEP_RECEPTIONS: i64 = 20_000;
+
+/// Of a mesh that is so busy that a day has more receptions, with a resolved path or without, the
+/// latest are looked at.
+const LOOKED_AT_MAX: i64 = 2_000_000;
+
 const ACTION: &str = "read who passed packets on";
 
-/// The latest so many receptions are looked at.
+/// The latest so many receptions with a resolved path are looked at.
 const RECEPTIONS_MAX: i64 = 100_000;
 
 /// Scopes that are named at most (contract §4.1).
@@ -51,6 +58,8 @@ pub struct RelayTally {
     now_s: i64,
     until_s: i64,
     left: i64,
+    /// Receptions, with a resolved path or without.
+    looks_left: i64,
     numbers: HashMap<String, u32>,
     figures: Vec<RelayFigures>,
     /// Transmission and number of a key.
@@ -59,7 +68,7 @@ pub struct RelayTally {
 }
 
 impl RelayTally {
-    /// So many steps it takes at most.
+    /// So many steps it takes, of a mesh that is not very busy.
     pub const STEPS: u32 = (WINDOW_S / STEP_S) as u32;
 
     /// Begins at `now_s`, Unix seconds.
@@ -68,6 +77,7 @@ impl RelayTally {
             now_s,
             until_s: now_s,
             left: RECEPTIONS_MAX,
+            looks_left: LOOKED_AT_MAX,
             numbers: HashMap::new(),
             figures: Vec::new(),
             counted: HashSet::new(),
@@ -75,16 +85,16 @@ impl RelayTally {
         }
     }
 
-    /// Reads the next hours; `false` after the last. After an error it may be tried again: what has
+    /// Reads the next hours, or a part of them; `false` after the last. After an error it may be tried again: what has
     /// been counted is not counted twice.
     ///
     /// # Errors
     /// Any failure of the database, and the deadline.
-    pub fn read_hours(&mut self, reader: &Reader) -> Result<bool, DbError> {
+    pub fn read_step(&mut self, reader: &Reader) -> Result<bool, DbError> {
         let sql = "SELECT transmission_id, timestamp, resolved_path FROM observations \
                    WHERE timestamp > ?1 AND timestamp <= ?2 AND resolved_path IS NOT NULL \
                    ORDER BY timestamp DESC LIMIT ?3";
-        let from_s = (self.until_s - STEP_S).max(self.now_s - WINDOW_S);
+        let from_s = self.step_from_s(reader)?;
         let mut statement = reader.statement(sql)?;
         let mut rows = statement.query((from_s, self.until_s, self.left)).doing(ACTION)?;
         let mut receptions = 0;
@@ -98,7 +108,18 @@ impl RelayTally {
             }
         }
         (self.until_s, self.left) = (from_s, self.left - receptions);
-        Ok(from_s > self.now_s - WINDOW_S && self.left > 0)
+        self.looks_left -= STEP_RECEPTIONS;
+        Ok(from_s > self.now_s - WINDOW_S && self.left > 0 && self.looks_left > 0)
+    }
+
+    /// The next step reads what is later: all receptions of one second belong to one step.
+    fn step_from_s(&self, reader: &Reader) -> Result<i64, DbError> {
+        let hours_from_s = (self.until_s - STEP_S).max(self.now_s - WINDOW_S);
+        let edge = "SELECT timestamp FROM observations WHERE timestamp > ?1 AND timestamp <= ?2 \
+                    ORDER BY timestamp DESC LIMIT 1 OFFSET ?3";
+        let edge =
+            reader.first(edge, (hours_from_s, self.until_s, STEP_RECEPTIONS), |row| row.get(0))?;
+        Ok(edge.map_or(hours_from_s, |edge_s: i64| edge_s - 1))
     }
 
     fn count(

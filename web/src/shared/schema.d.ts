@@ -554,7 +554,8 @@ export interface paths {
         };
         /**
          * Lists nodes.
-         * @description `total` counts what matches, all filters applied.
+         * @description `total` counts what matches, all filters applied. While nodes change all the time, a list that
+         *     takes more than 10 ms to make may be as old as ten makings, 1 s at most.
          */
         get: {
             parameters: {
