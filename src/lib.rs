@@ -3,8 +3,8 @@
 //!
 //! Modules in reading order, each knowing only those above it (`tests/it/tidy.rs` reads this list):
 //!
-//! - [`clock`] the only reader of the wall clock; [`config`] file and environment to valid values;
-//!   [`telemetry`] where logs go
+//! - [`causes`] an error in one line; [`clock`] the only reader of the wall clock; [`config`] file
+//!   and environment to valid values; [`telemetry`] where logs go
 //! - [`mesh`] bytes to packets and back; pure
 //! - [`ingest`] MQTT topic and envelope to a [`ingest::reception::Record`]; pure
 //! - [`perf`] and [`store`] telemetry maths and the RAM window; pure
@@ -14,6 +14,7 @@
 //! - [`sim`] a mesh that only exists here: seeds, load, `serve --demo`
 //! - [`app`] start order and stop order; [`cli`] the command line
 
+pub mod causes;
 pub mod clock;
 pub mod config;
 pub mod telemetry;

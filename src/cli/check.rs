@@ -6,10 +6,10 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::causes::chain;
 use crate::config::{Config, Role, mask_broker_url};
 use crate::db;
 
-use super::causes::chain;
 use super::serve::ConfigArgs;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::causes::chain;
 use crate::actors::backfill::{Conductor, Step};
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::config::MigrationsConfig;
 use crate::db::checkpoint::{CheckpointOptions, Checkpointer};

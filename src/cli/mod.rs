@@ -1,6 +1,5 @@
 //! The command line: one file per command. What is typed here is what `corescope help` says.
 
-mod causes;
 pub mod check;
 pub mod decode;
 pub mod healthcheck;
@@ -15,9 +14,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::causes::chain;
 use crate::telemetry::{self, LogFormat};
-
-use causes::chain;
 
 /// Ingests, keeps and shows what a MeshCore radio mesh says.
 #[derive(Parser, Debug)]

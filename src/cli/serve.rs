@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::app::Application;
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::config::{Config, Flags, Role, Sources};
-
-use super::causes::chain;
 
 /// Where the configuration comes from; shared by `serve` and `check`.
 #[derive(clap::Args, Debug, Clone)]

@@ -98,6 +98,8 @@ impl Checkpointer {
 const LOOK_WHILE_GROWING: Duration = Duration::from_millis(5);
 /// The writer rings; what another program writes is seen then.
 const LOOK_WHILE_QUIET: Duration = Duration::from_secs(1);
+/// SQLite does not tell the length while somebody begins the log anew, and migrations wait for it.
+const LOOK_WHILE_BLIND: Duration = Duration::from_millis(50);
 /// What a group of receptions a second adds is no growth to watch.
 const GROWTH_PAGES_MIN: u32 = 100;
 const WAIT_MAX: Duration = Duration::from_millis(50);
@@ -179,8 +181,13 @@ impl Keeper {
             let log_pages = self.log_pages;
             self.tell(|keeper| keeper.look());
             let is_growing = self.log_pages.abs_diff(log_pages) >= GROWTH_PAGES_MIN;
-            let is_wanted = self.gauges.is_checkpoint_wanted();
-            pause = if is_growing || is_wanted { LOOK_WHILE_GROWING } else { LOOK_WHILE_QUIET };
+            pause = if is_growing || self.gauges.is_checkpoint_wanted() {
+                LOOK_WHILE_GROWING
+            } else if self.gauges.log_pages().is_none() {
+                LOOK_WHILE_BLIND
+            } else {
+                LOOK_WHILE_QUIET
+            };
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::{Hook, LoadSource, Loader, LoaderParts, StopLoading};
 use crate::actors::lifeline::Lifelines;
 use crate::actors::line::Line;
+use crate::causes::chain;
 use crate::clock::Clock;
 use crate::config::{DatabaseConfig, PacketStoreConfig};
 use crate::db::packets;
@@ -62,17 +63,6 @@ impl LoadSource for Source {
             }
         })
     }
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn look_up(

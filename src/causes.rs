@@ -1,7 +1,7 @@
-//! An error for who typed the command.
+//! An error with all that caused it.
 
-/// Joins an error and its sources into one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+/// Joins an error and its sources into one line, for who reads no structured log.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
