@@ -18,8 +18,11 @@ use super::Snapshot;
 use super::load::LoadStatus;
 use crate::clock::Clock;
 
-/// How long a look at the database is good.
-pub const LOOK_MAX: Duration = Duration::from_secs(1);
+/// How often somebody looks whether another program has written (as the original, spec §5).
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a look at the database is good: until the next one is due and may have been answered.
+pub const LOOK_MAX: Duration = Duration::from_millis(1_500);
+const _: () = assert!(LOOK_EVERY.as_millis() < LOOK_MAX.as_millis());
 
 /// Transmissions that may wait to be read again; when there are more, all are.
 pub const TOUCHED_MAX: usize = 65_536;

@@ -4,10 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{Event, Known, Need};
-use crate::store::shared::Touches;
+use crate::store::shared::{LOOK_EVERY, Touches};
 
-/// How often it looks whether another program has written (as the original, spec §5).
-pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Transmissions that one look reads again.
 const IDS_MAX: usize = 2_000;
 

@@ -22,9 +22,8 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::shared::Touches;
+use super::shared::{LOOK_EVERY, Touches};
 use super::{Floor, Snapshot, Store};
-pub use live::LOOK_EVERY;
 pub use needs::{Event, Found, Known, LoadRules, Looked, Need, NoFloor};
 use outline::Outline;
 pub use outline::{OutlineMark, OutlinePart, OutlineRow};
