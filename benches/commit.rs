@@ -10,10 +10,13 @@
 mod reception;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use corescope::clock::Clock;
-use corescope::db::{CheckpointOptions, Checkpointer, OpenOptions, WriteConnection, open};
+use corescope::db::{
+    CheckpointOptions, Checkpointer, OpenOptions, WalGauges, WriteConnection, open,
+};
 use corescope::ingest::reception::{PacketReception, Record};
 use divan::Bencher;
 use divan::counter::ItemsCount;
@@ -36,7 +39,6 @@ fn reception(n: u64) -> PacketReception {
 struct Place {
     _folder: tempfile::TempDir,
     path: PathBuf,
-    _checkpointer: Checkpointer,
     next: AtomicU64,
 }
 
@@ -60,14 +62,17 @@ fn place() -> Place {
         writer.commit(&records(first..first + 1000)).unwrap();
     }
     writer.close().unwrap();
-    let checkpointer =
-        Checkpointer::start(&path, CheckpointOptions::default(), Clock::system()).unwrap();
     let next = AtomicU64::new(1_000_000);
-    Place { _folder: folder, path, _checkpointer: checkpointer, next }
+    Place { _folder: folder, path, next }
 }
 
 fn writer(path: &Path) -> WriteConnection {
     open(path, &OpenOptions::new(Clock::system())).unwrap().writer
+}
+
+fn checkpointer(path: &Path, gauges: Arc<WalGauges>) -> Checkpointer {
+    let options = CheckpointOptions { gauges, ..CheckpointOptions::default() };
+    Checkpointer::start(path, options, Clock::system()).unwrap()
 }
 
 fn records(range: std::ops::Range<u64>) -> Vec<Record> {
@@ -78,6 +83,7 @@ fn records(range: std::ops::Range<u64>) -> Vec<Record> {
 fn commit_full(bencher: Bencher, rows: u64) {
     let place = place();
     let mut writer = writer(&place.path);
+    let _checkpointer = checkpointer(&place.path, writer.wal());
     bencher
         .counter(ItemsCount::new(rows))
         .with_inputs(|| records(place.next(rows)))
@@ -101,6 +107,7 @@ fn bare(bencher: Bencher, rows: u64, synchronous: &str) {
     conn.pragma_update(None, "cache_size", -(32 << 10)).unwrap();
     conn.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(())).unwrap();
     conn.set_prepared_statement_cache_capacity(64);
+    let _checkpointer = checkpointer(&place.path, Arc::default());
     bencher
         .counter(ItemsCount::new(rows))
         .with_inputs(|| place.next(rows).map(reception).collect::<Vec<_>>())

@@ -94,8 +94,12 @@ impl IntakeDoor for Door {
         if !self.gauge.try_enter(self.clock.now_ms()) {
             return Some(delivery);
         }
-        let is_many = self.gauge.depth() >= self.rules.rows_prompt;
-        let refused = self.entrance.send(Item::Delivery(delivery), is_many)?;
+        let refused = self.entrance.send(Item::Delivery(delivery));
+        // After sending: of two who enter at once, one sees both.
+        if self.gauge.depth() >= self.rules.rows_prompt {
+            self.entrance.ring();
+        }
+        let refused = refused?;
         self.gauge.leave(1, None);
         match refused {
             Item::Delivery(delivery) => Some(delivery),
@@ -157,7 +161,7 @@ impl Handler<Drain> for Intake {
     fn handle(&mut self, _: Drain, _: &mut Context<Self>) -> Self::Result {
         let (done, drained) = oneshot::channel();
         self.door.gauge.close();
-        let is_sent = self.door.entrance.send(Item::Last(done), true).is_none();
+        let is_sent = self.door.entrance.send(Item::Last(done)).is_none();
         Box::pin(async move {
             if is_sent {
                 // A dropped sender means that the pump has ended: nothing is left to drain.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -63,17 +64,22 @@ pub(super) struct Entrance {
 impl Entrance {
     /// Adds one, or returns it when nobody collects any more. A group that is being gathered waits
     /// for its time undisturbed (a wake-up of a thread costs more than a row), unless somebody waits
-    /// for an answer or there are so many that it may have to be closed earlier.
-    pub(super) fn send(&self, item: Item, is_many: bool) -> Option<Item> {
+    /// for an answer.
+    pub(super) fn send(&self, item: Item) -> Option<Item> {
         let is_awaited = match &item {
             Item::Delivery(delivery) => matches!(delivery.receipt, Receipt::Answer(_)),
             Item::Last(_) => true,
         };
         let refused = self.items.send(item).err();
-        if is_awaited || is_many {
-            self.bell.notify_one();
+        if is_awaited {
+            self.ring();
         }
         refused.map(|refused| refused.0)
+    }
+
+    /// Says that there are so many that the group may have to be closed earlier.
+    pub(super) fn ring(&self) {
+        self.bell.notify_one();
     }
 }
 
@@ -117,7 +123,8 @@ impl Queue {
         let deadline = Instant::now() + wait;
         loop {
             while !is_closed && group.receipts.len() < rules.rows_max {
-                let Ok(item) = self.items.try_recv() else { break };
+                // `try_recv` would wait for a sender that is just adding.
+                let Some(Some(item)) = self.items.recv().now_or_never() else { break };
                 is_closed = group.add(item);
             }
             let rows = group.receipts.len();

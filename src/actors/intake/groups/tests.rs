@@ -8,6 +8,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::time::sleep;
 
 use super::*;
+use crate::actors::delivery::IntakeDoor;
+use crate::actors::intake::Door;
+use crate::clock::Clock;
+use crate::perf::intake::IntakeGauge;
 
 const RULES: GroupRules = GroupRules {
     rows_max: 8,
@@ -25,7 +29,7 @@ fn item() -> Item {
 async fn collect_from(count: usize, is_busy: bool) -> (usize, Duration) {
     let (entrance, mut queue) = queue();
     for _ in 0..count {
-        assert!(entrance.send(item(), false).is_none());
+        assert!(entrance.send(item()).is_none());
     }
     let start = Instant::now();
     let group = queue.collect(RULES, is_busy).await;
@@ -53,7 +57,7 @@ async fn the_wait_counts_from_the_first_row_and_not_from_the_latest() {
     let (entrance, mut queue) = queue();
     let trickle = async {
         for _ in 0..3 {
-            assert!(entrance.send(item(), false).is_none());
+            assert!(entrance.send(item()).is_none());
             sleep(Duration::from_millis(450)).await;
         }
         std::future::pending::<()>().await;
@@ -73,8 +77,8 @@ async fn somebody_who_waits_for_an_answer_closes_the_group() {
     let (answer, _stored) = oneshot::channel();
     let receipt = Receipt::Answer(answer);
     let urgent = Delivery { source: Arc::from("http"), record: None, receipt };
-    assert!(entrance.send(item(), false).is_none());
-    assert!(entrance.send(Item::Delivery(urgent), false).is_none());
+    assert!(entrance.send(item()).is_none());
+    assert!(entrance.send(Item::Delivery(urgent)).is_none());
     let start = Instant::now();
     let group = queue.collect(RULES, false).await;
     assert_eq!(group.map(|group| group.receipts.len()), Some(2));
@@ -106,35 +110,76 @@ async fn nobody_is_woken_for_a_few_rows_of_a_group_and_once_for_many() {
     let mut context = Context::from_waker(&waker);
     let mut group = pin!(queue.collect(RULES, false));
     assert!(group.as_mut().poll(&mut context).is_pending());
-    assert!(entrance.send(item(), false).is_none());
+    assert!(entrance.send(item()).is_none());
     assert_eq!(woken(), 1, "the first row of a group");
     assert!(group.as_mut().poll(&mut context).is_pending());
-    assert!(entrance.send(item(), false).is_none());
-    assert!(entrance.send(item(), false).is_none());
+    assert!(entrance.send(item()).is_none());
+    assert!(entrance.send(item()).is_none());
     assert_eq!(woken(), 1);
     for _ in 3..8 {
-        assert!(entrance.send(item(), true).is_none());
+        assert!(entrance.send(item()).is_none());
     }
+    assert_eq!(woken(), 1);
+    entrance.ring();
+    entrance.ring();
     assert_eq!(woken(), 2);
     let Poll::Ready(Some(group)) = group.as_mut().poll(&mut context) else { panic!("no group") };
     assert_eq!(group.receipts.len(), 8);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_last_item_is_not_waited_for() {
+/// Collects a group into which a first item came, and this one 10 ms later.
+async fn collect_with_late(late: Item) -> (Group, Duration) {
     let (entrance, mut queue) = queue();
-    let (done, _drained) = oneshot::channel();
-    let late = async {
-        assert!(entrance.send(item(), false).is_none());
+    let send = async {
+        assert!(entrance.send(item()).is_none());
         sleep(Duration::from_millis(10)).await;
-        assert!(entrance.send(Item::Last(done), false).is_none());
+        assert!(entrance.send(late).is_none());
         std::future::pending::<()>().await;
     };
     let start = Instant::now();
     let group = tokio::select! {
         group = queue.collect(RULES, false) => group,
-        () = late => None,
+        () = send => None,
     };
-    assert!(group.is_some_and(|group| group.last.is_some()));
-    assert_eq!(start.elapsed(), Duration::from_millis(10));
+    (group.unwrap(), start.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_item_is_not_waited_for() {
+    let (done, _drained) = oneshot::channel();
+    let (group, wait) = collect_with_late(Item::Last(done)).await;
+    assert!(group.last.is_some());
+    assert_eq!(wait, Duration::from_millis(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_comes_later_and_waits_for_an_answer_closes_the_group() {
+    let (answer, _stored) = oneshot::channel();
+    let receipt = Receipt::Answer(answer);
+    let urgent = Delivery { source: Arc::from("http"), record: None, receipt };
+    let (group, wait) = collect_with_late(Item::Delivery(urgent)).await;
+    assert_eq!((group.receipts.len(), wait), (2, Duration::from_millis(10)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_door_tells_when_there_are_as_many_as_a_broker_may_send_at_once() {
+    let rules = GroupRules::default();
+    let (entrance, mut queue) = queue();
+    let gauge = Arc::new(IntakeGauge::new(100));
+    let door = Door { entrance, gauge, clock: Clock::manual(0), rules };
+    let enter = async {
+        for _ in 0..rules.rows_prompt {
+            let Item::Delivery(delivery) = item() else { return };
+            assert!(door.try_enter(delivery).is_none());
+            tokio::task::yield_now().await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let start = Instant::now();
+    let group = tokio::select! {
+        group = queue.collect(rules, false) => group,
+        () = enter => None,
+    };
+    assert_eq!(group.map(|group| group.receipts.len()), Some(rules.rows_prompt));
+    assert_eq!(start.elapsed(), rules.quiet);
 }
