@@ -386,7 +386,7 @@ impl Handler<NextBatch> for Backfill {
             Step::Batch(request, limits) => self.run(request, limits, ctx),
             Step::Job(request, limits) => self.run_job(request, limits, ctx),
             Step::After(pause) => self.schedule(pause, ctx),
-            Step::Idle => {}
+            Step::Idle => self.signals.rest(),
         }
         self.publish(false);
     }

@@ -171,7 +171,7 @@ impl Keeper {
 
     fn run(&mut self, stopped: &Receiver<()>) {
         let rung = self.gauges.rung();
-        let mut pause = LOOK_WHILE_QUIET;
+        let mut pause = Duration::ZERO;
         loop {
             select! {
                 recv(stopped) -> _ => return,
@@ -183,7 +183,7 @@ impl Keeper {
             let is_growing = self.log_pages.abs_diff(log_pages) >= GROWTH_PAGES_MIN;
             pause = if is_growing || self.gauges.is_checkpoint_wanted() {
                 LOOK_WHILE_GROWING
-            } else if self.gauges.log_pages().is_none() {
+            } else if self.failures_in_a_row > 0 || self.gauges.log_pages().is_none() {
                 LOOK_WHILE_BLIND
             } else {
                 LOOK_WHILE_QUIET
@@ -277,10 +277,8 @@ impl Keeper {
     fn publish(&self, counts: (i32, i32)) -> Option<(u32, u32)> {
         let pages = u32::try_from(counts.0).ok().zip(u32::try_from(counts.1).ok());
         let gauges = &self.gauges;
-        gauges.is_blind.store(pages.is_none(), Ordering::Relaxed);
+        gauges.note_look(pages);
         let (log, done) = pages?;
-        gauges.log_pages.store(log, Ordering::Relaxed);
-        gauges.checkpointed_pages.store(done, Ordering::Relaxed);
         let bytes = std::fs::metadata(&self.wal_path).map_or(0, |file| file.len());
         gauges.file_bytes.store(bytes, Ordering::Relaxed);
         Some((log, done))

@@ -1,6 +1,6 @@
 //! What is known of the WAL between the writer, who makes it longer, and the checkpointer.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -11,13 +11,13 @@ pub(super) const DEBT_PAGES_MAX: u32 = 1_000;
 /// What the checkpointer saw and did last; anyone may read it at any time.
 #[derive(Debug, Default)]
 pub struct WalGauges {
-    pub(super) log_pages: AtomicU32,
-    pub(super) checkpointed_pages: AtomicU32,
+    /// Pages in the WAL and pages of them that are in the database, 32 bits each.
+    pages: AtomicU64,
     pub(super) file_bytes: AtomicU64,
     pub(super) checkpoints: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) last_hold_us: AtomicU64,
-    pub(super) is_blind: AtomicBool,
+    is_blind: AtomicBool,
     is_wanted: AtomicBool,
     bell: Bell,
 }
@@ -43,13 +43,25 @@ impl Bell {
 impl WalGauges {
     /// Pages in the WAL; `None` if SQLite does not say, which is an alarm and no 0.
     pub fn log_pages(&self) -> Option<u32> {
-        (!self.is_blind.load(Ordering::Relaxed)).then(|| self.log_pages.load(Ordering::Relaxed))
+        self.pages().map(|(log, _)| log)
     }
 
     /// Pages in the WAL that are not in the database yet; `None` as above.
     pub fn debt_pages(&self) -> Option<u32> {
-        let done = self.checkpointed_pages.load(Ordering::Relaxed);
-        self.log_pages().map(|log| log.saturating_sub(done))
+        self.pages().map(|(log, done)| log.saturating_sub(done))
+    }
+
+    fn pages(&self) -> Option<(u32, u32)> {
+        let is_blind = self.is_blind.load(Ordering::Relaxed);
+        (!is_blind).then(|| apart(self.pages.load(Ordering::Relaxed)))
+    }
+
+    /// What a look told: pages in the WAL, and pages of them that are in the database.
+    pub(super) fn note_look(&self, pages: Option<(u32, u32)>) {
+        if let Some(pages) = pages {
+            self.pages.store(together(pages), Ordering::Relaxed);
+        }
+        self.is_blind.store(pages.is_none(), Ordering::Relaxed);
     }
 
     /// Asks for a checkpoint of whatever there is, or takes that back: who waits for the log to
@@ -67,17 +79,21 @@ impl WalGauges {
     }
 
     /// Notes pages that were just committed, so that whoever waits for the log to be short need not
-    /// wait for the next look, and has the checkpointer look when they are many. The next look knows
-    /// better.
-    pub fn note_written(&self, pages: u32) {
-        let log = self.log_pages.load(Ordering::Relaxed);
-        if log == self.checkpointed_pages.load(Ordering::Relaxed) {
-            self.checkpointed_pages.store(0, Ordering::Relaxed);
-            self.log_pages.store(pages, Ordering::Relaxed);
-        } else {
-            self.log_pages.store(log.saturating_add(pages), Ordering::Relaxed);
+    /// wait for the next look, and has the checkpointer look when they are many or nobody knows.
+    /// A log that is in the database whole is taken to begin anew, which a reader may prevent: the
+    /// next look, a second later at most, knows better.
+    pub fn note_written(&self, pages: Option<u32>) {
+        if pages == Some(0) {
+            return;
         }
-        if self.debt_pages().is_none_or(|debt| debt >= DEBT_PAGES_MAX) {
+        let add = |before| {
+            let (log, done) = apart(before);
+            let (log, done) = if log == done { (0, 0) } else { (log, done) };
+            Some(together((log.saturating_add(pages.unwrap_or(0)), done)))
+        };
+        // It never refuses.
+        let _ = self.pages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        if pages.is_none() || self.debt_pages().is_none_or(|debt| debt >= DEBT_PAGES_MAX) {
             self.bell.ring();
         }
     }
@@ -108,6 +124,14 @@ impl WalGauges {
     }
 }
 
+fn together((log, done): (u32, u32)) -> u64 {
+    u64::from(log) << 32 | u64::from(done)
+}
+
+fn apart(pages: u64) -> (u32, u32) {
+    ((pages >> 32) as u32, pages as u32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,13 +140,35 @@ mod tests {
     fn the_checkpointer_is_called_when_much_is_written_and_when_it_is_wanted() {
         let gauges = WalGauges::default();
         let rung = gauges.rung();
-        gauges.note_written(DEBT_PAGES_MAX - 1);
+        gauges.note_written(Some(DEBT_PAGES_MAX - 1));
         assert!(rung.is_empty());
-        gauges.note_written(1);
+        gauges.note_written(Some(1));
         assert!(rung.try_recv().is_ok());
         gauges.want_checkpoint(true);
         assert!(rung.try_recv().is_ok());
         gauges.want_checkpoint(true);
         assert!(rung.is_empty(), "it knows");
+    }
+    #[test]
+    fn what_is_written_is_known_before_the_next_look() {
+        let gauges = WalGauges::default();
+        let known = || (gauges.log_pages(), gauges.debt_pages());
+        gauges.note_look(Some((8_000, 7_900)));
+        gauges.note_written(Some(20));
+        assert_eq!(known(), (Some(8_020), Some(120)));
+        gauges.note_look(Some((8_020, 8_020)));
+        gauges.note_written(Some(0));
+        assert_eq!(known(), (Some(8_020), Some(0)), "nothing was written");
+        gauges.note_written(Some(20));
+        assert_eq!(known(), (Some(20), Some(20)), "it begins anew");
+        gauges.note_look(None);
+        assert_eq!(known(), (None, None));
+    }
+
+    #[test]
+    fn pages_that_nobody_could_count_call_the_checkpointer() {
+        let gauges = WalGauges::default();
+        gauges.note_written(None);
+        assert!(gauges.rung().try_recv().is_ok());
     }
 }

@@ -110,13 +110,20 @@ impl Signals {
         }
     }
 
+    /// Wants nothing of others any more: nobody waits.
+    pub(super) fn rest(&self) {
+        if let Some(wal) = &self.wal {
+            wal.want_checkpoint(false);
+        }
+    }
+
     /// The log's length while some of it is not in the database. Asks the checkpointer to see to
-    /// that when the gate is shut.
+    /// that from when the gate is shut until nothing is left: the gate does not open before.
     fn wal_pages(&self, looked: &Looked) -> Option<f64> {
         let Some(wal) = &self.wal else { return Some(0.0) };
         let (log, debt) = (wal.log_pages()?, wal.debt_pages()?);
         let is_long = f64::from(log) >= looked.log_pages_wanted;
-        wal.want_checkpoint(is_long && debt > 0);
+        wal.want_checkpoint(debt > 0 && (is_long || wal.is_checkpoint_wanted()));
         Some(if debt == 0 { 0.0 } else { f64::from(log) })
     }
 
@@ -215,7 +222,7 @@ mod tests {
             (vec![level(f64::INFINITY)], 3_500, true),
         ] {
             let wal = Arc::new(WalGauges::default());
-            wal.note_written(pages);
+            wal.note_written(Some(pages));
             let signals = Signals { wal: Some(Arc::clone(&wal)), levels, ..signals() };
             let mut looked = Looked::new(&signals.limits());
             signals.read(&mut looked);

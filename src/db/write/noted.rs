@@ -83,7 +83,7 @@ impl WriteConnection {
         if component == Source::MqttHandler {
             self.ingest_waits.note(work.wait, now);
         }
-        self.wal.note_written(work.wal_pages.unwrap_or(0));
+        self.wal.note_written(work.wal_pages);
         self.ledger.note(&work, now);
         self.tell_slow(&work);
         answer
