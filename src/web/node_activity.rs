@@ -21,13 +21,13 @@ const WAIT_MAX: Duration = Duration::from_millis(700);
 /// by then.
 const TRIES_MAX: u32 = 6;
 
-/// Returns the figures, at most 15 s old, or 20 times as old as it takes to read them, if that
-/// is more. Where reading them takes longer than a request may, it goes on behind the asker's
-/// back, and what was known last is the answer.
+/// Returns the figures, at most 15 s old, or as old as 20 times as long as it takes to read them (5
+/// minutes at most), if that is more; while they are read anew, as much again. Where reading them
+/// takes longer than a request may, or fails, what was known last is the answer.
 ///
 /// # Errors
 /// As [`AppState::ask_scan`] while nothing is known. A step that was too slow is none: its part
-/// is left out, and tried again later.
+/// is left out, and tried again after 15 s.
 pub async fn activity(state: &State) -> Result<Arc<Activity>, ApiError> {
     let kept = &state.nodes_kept;
     let now = state.clock.monotonic();
@@ -44,7 +44,8 @@ pub async fn activity(state: &State) -> Result<Arc<Activity>, ApiError> {
         return Ok(last);
     }
     match timeout(state.clock.patience(WAIT_MAX), refresh).await {
-        Ok(Ok(read)) => read,
+        Ok(Ok(Ok(read))) => Ok(read),
+        Ok(Ok(Err(error))) => kept.known_so_far().ok_or(error),
         _ => Ok(kept.known_so_far().unwrap_or_else(|| Arc::new(unknown(state)))),
     }
 }

@@ -84,13 +84,15 @@ impl NodesKept {
 impl Activity {
     /// Until when it is good, of the clock's monotonic time.
     pub(super) fn rests_until(&self) -> Duration {
-        self.begun_at + (self.took * REST_PER_READING).clamp(ACTIVITY_TTL, REST_MAX)
+        let is_whole = self.hash_sizes.is_some() && self.relays.is_some();
+        let rest = if is_whole { self.took * REST_PER_READING } else { Duration::ZERO };
+        self.begun_at + rest.clamp(ACTIVITY_TTL, REST_MAX)
     }
 
     /// Whether it may be shown while newer figures are being read: those that nobody asked for for
     /// long may not.
     pub(super) fn may_be_shown_at(&self, now: Duration) -> bool {
         let late = now.saturating_sub(self.rests_until());
-        self.took > IS_DEAR && late < self.took * REST_PER_READING
+        self.took > IS_DEAR && late < (self.took * REST_PER_READING).min(REST_MAX)
     }
 }

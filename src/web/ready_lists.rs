@@ -111,17 +111,14 @@ impl ReadyLists {
         if let Some(outcome) = self.look_up(&asker, window.version()) {
             return outcome;
         }
-        let (lists, window) = (self.clone(), Arc::clone(window));
-        let get = async move {
-            let turn = lists.making(&asker).lock_owned().await;
-            // Somebody may have made it meanwhile.
-            match lists.look_up(&asker, window.version()) {
-                Some(outcome) => outcome,
-                None => lists.make(asker, (turn, window.version()), make).await,
-            }
-        };
-        let too_long = |_| ApiError::busy("the list could not be made within a second");
-        timeout(self.clock.patience(WAIT_MAX), get).await.map_err(too_long)?
+        let turn = self.making(&asker).lock_owned();
+        let too_long = |_| ApiError::busy("those who asked for this list before still wait for it");
+        let turn = timeout(self.clock.patience(WAIT_MAX), turn).await.map_err(too_long)?;
+        // Somebody may have made it meanwhile.
+        match self.look_up(&asker, window.version()) {
+            Some(outcome) => outcome,
+            None => self.clone().make(asker, (turn, window.version()), make).await,
+        }
     }
 
     async fn make(

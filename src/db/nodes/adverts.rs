@@ -21,6 +21,9 @@ const ADVERTS_MAX: i64 = 50_000;
 /// Packets of one step: where a day has more, it takes several.
 const STEP_PACKETS: i64 = 8_000;
 
+/// Of a mesh that is so busy that seven days have more packets, the latest are looked at.
+const LOOKED_AT_MAX: i64 = 2_000_000;
+
 /// The sizes of the path hashes of one node, in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HashSize {
@@ -43,6 +46,7 @@ pub struct AdvertSizes {
     /// Newest first.
     sizes: HashMap<String, Vec<u8>>,
     left: i64,
+    looks_left: i64,
     /// Earlier ones have not been read.
     until: String,
     /// Where the day ends that is being read, Unix seconds.
@@ -59,7 +63,8 @@ impl AdvertSizes {
         // What is dated later than now counts as of now.
         let (sizes, until) = (HashMap::new(), "a".to_owned());
         let oldest_s = now_s - WINDOW_S;
-        Self { sizes, left: ADVERTS_MAX, until, day_until_s: now_s, oldest_s }
+        let (left, looks_left) = (ADVERTS_MAX, LOOKED_AT_MAX);
+        Self { sizes, left, looks_left, until, day_until_s: now_s, oldest_s }
     }
 
     /// Reads the next day, or a part of it where there are many packets; `false` after the last.
@@ -81,7 +86,8 @@ impl AdvertSizes {
         }
         self.until = from;
         self.day_until_s -= if is_whole_day { DAY_S } else { 0 };
-        Ok(self.day_until_s > self.oldest_s && self.left > 0)
+        self.looks_left -= if is_whole_day { 0 } else { STEP_PACKETS };
+        Ok(self.day_until_s > self.oldest_s && self.left > 0 && self.looks_left > 0)
     }
 
     /// Those of `from` and later that have not been read, newest first.

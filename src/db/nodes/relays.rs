@@ -85,8 +85,8 @@ impl RelayTally {
         }
     }
 
-    /// Reads the next hours, or a part of them; `false` after the last. After an error it may be tried again: what has
-    /// been counted is not counted twice.
+    /// Reads the next hours, or a part of them; `false` after the last. After an error it may be
+    /// tried again: what has been counted is not counted twice.
     ///
     /// # Errors
     /// Any failure of the database, and the deadline.
