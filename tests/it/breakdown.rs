@@ -114,8 +114,10 @@ fn says_what_the_decoder_says(frame: &[u8], found: &Breakdown, rules: &DecodeRul
         let field = FIELDS.iter().find(|(label, _)| *label == range.label);
         let Some((_, field)) = field else { continue };
         let wanted = &decoded[*field];
-        // A multipart's ACK has other names; zeros and an opened payload's MAC are left out.
-        let is_left_out = wanted.is_null() && (value.as_f64() == Some(0.0) || *field == "mac");
+        // A multipart's ACK has other names; zeros, names of which nothing can be shown and an opened
+        // payload's MAC are left out.
+        let is_nothing = value.as_f64() == Some(0.0) || *value == json!("");
+        let is_left_out = wanted.is_null() && (is_nothing || *field == "mac");
         let is_elsewhere = matches!(payload, DecodedPayload::Multipart(_));
         // The JSON writes whole degrees without a fraction.
         let is_same_number = value.is_f64() && wanted.as_f64() == value.as_f64();
