@@ -6,6 +6,8 @@ cd "$(dirname "$0")/../fuzz"
 data=${CORESCOPE_TEST_DATA:-../../shared/data}
 runs=${FUZZ_RUNS:-10000000}
 export RUSTC_BOOTSTRAP=1
+# A configuration is a file that is written and read.
+if [[ -w /dev/shm ]]; then export TMPDIR=/dev/shm; fi
 
 # Inputs to begin with: real ones.
 plant() {

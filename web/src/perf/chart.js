@@ -139,7 +139,7 @@ export function makeChart({ title, lines, format, max, isBytes = false }) {
   const settings = () => ({
     width: Math.max(plot.clientWidth, 120),
     height: HEIGHT,
-    padding: [8, 4, 0, 0],
+    padding: [8, 28, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 } },
     hooks: { setCursor: [(/** @type {any} */ self) => showValues(self.cursor.left >= 0 ? self.cursor.idx : null)] },
