@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_snapshot_that_nobody_compares_is_no_longer_current() {
         let (window, clock) = window();
-        clock.advance_ms(1_000);
+        clock.advance_ms(1_500);
         assert!(window.current().is_some());
         clock.advance_ms(1);
         assert!(window.current().is_none() && window.version().is_none());
