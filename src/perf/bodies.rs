@@ -134,6 +134,18 @@ pub struct Components {
     rest: Option<IoRates>,
 }
 
+/// Of a process that serves too, of the same second as all else: what it publishes is older.
+fn own_share(own: Signal<&IoSample>, stats: &IngestorStats) -> Option<IngestorIo> {
+    let own = own.ok().filter(|_| stats.origin == Origin::ThisProcessShare)?;
+    let rates = own.ingest_share().ok()?;
+    Some(IngestorIo { rates, sampled_at: clock::iso_ms(own.at.unix_ms) })
+}
+
+fn told(stats: &IngestorStats) -> Option<IngestorIo> {
+    let rates = stats.rates?;
+    Some(IngestorIo { rates, sampled_at: stats.sampled_at.clone() })
+}
+
 /// Returns the body of `/api/perf/io`. `own` is the latest sample of this process, or why there is
 /// none.
 pub fn io(own: Signal<&IoSample>, stats: &Stats<'_>) -> IoBody {
@@ -149,10 +161,7 @@ pub fn io(own: Signal<&IoSample>, stats: &Stats<'_>) -> IoBody {
         mqtt: component(Component::Mqtt, "components.mqtt"),
         rest: component(Component::Rest, "components.rest"),
     };
-    let ingestor = stats.fresh().map(|stats| {
-        let rates = stats.rates.map(|rates| (rates, stats.sampled_at.clone()));
-        rates.map(|(rates, sampled_at)| IngestorIo { rates, sampled_at })
-    });
+    let ingestor = stats.fresh().map(|stats| own_share(own, stats).or_else(|| told(stats)));
     if ingestor.as_ref().is_some_and(Option::is_none) {
         missing.insert("ingestor", "the stats hold no I/O rates".to_owned());
     }

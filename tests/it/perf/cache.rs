@@ -127,6 +127,24 @@ async fn the_source_of_the_ingest_block_is_named() {
     }
 }
 
+/// What a process publishes of itself is a second older than what it measures now: beside the whole,
+/// a part of another second could be more than the whole.
+#[actix::test]
+async fn the_share_of_ingest_is_of_the_same_second_as_the_whole() {
+    let clock = clock();
+    let cache = cache(&clock);
+    let text = stats_text(NOW);
+    let stats = IngestorStats::peek(text.as_bytes(), Origin::ThisProcessShare, NOW_MS).unwrap();
+    assert!(cache.tell(ShowIo(Arc::new(sample(&clock)))));
+    assert!(cache.tell(ShowStats(Look::Stats(Arc::new(stats)))));
+    let body = body(&cache, Subject::Io).await;
+    assert_eq!(
+        body["ingestor"]["writeBytesPerSec"],
+        body["components"]["writer"]["writeBytesPerSec"]
+    );
+    assert_eq!(body["ingestor"]["sampledAt"], body["sampledAt"]);
+}
+
 /// 000-06, 000-14, 000-28: nothing is told in between; the look itself finds out.
 #[actix::test]
 async fn freshness_is_computed_at_every_look() {

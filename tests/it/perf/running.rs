@@ -194,7 +194,13 @@ async fn what_is_published_is_what_both_processes_show() {
         there["ingestorStatus"] = Value::Null;
         assert_eq!(here, there);
     }
-    let (here, there) = (body(&ours, Subject::Io).await, body(&theirs, Subject::Io).await);
+    let (mut here, mut there) = (body(&ours, Subject::Io).await, body(&theirs, Subject::Io).await);
+    assert_eq!(
+        here["ingestor"]["sampledAt"], here["sampledAt"],
+        "measured here, to the millisecond"
+    );
+    here["ingestor"]["sampledAt"] = Value::Null;
+    there["ingestor"]["sampledAt"] = Value::Null;
     assert_eq!(here["ingestor"], there["ingestor"]);
     assert_eq!(here["writeBytesPerSec"], 9_000, "the process has more than ingest's share");
 }
