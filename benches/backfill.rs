@@ -234,10 +234,8 @@ fn measure(path: &Path, policy: Policy, is_busy: bool) -> Figures {
                 Duration::from_millis(100)
             }
             Policy::Ours | Policy::FullSpeed => {
-                let (log, debt) = (gauges.log_pages().unwrap(), gauges.debt_pages().unwrap());
-                gauges.want_checkpoint(f64::from(log) >= gate && debt > 0);
-                let pages = if debt == 0 { 0.0 } else { f64::from(log) };
-                let readings = Readings { wal_pages: Some(pages), ..Readings::QUIET };
+                let wal_pages = gauges.unsettled_pages(gate);
+                let readings = Readings { wal_pages, ..Readings::QUIET };
                 match conductor.next(&readings, !groups.is_empty()) {
                     Step::Record(moves) => {
                         writer.record_moves(&moves).unwrap();

@@ -78,6 +78,16 @@ impl WalGauges {
         self.is_wanted.load(Ordering::Relaxed)
     }
 
+    /// The log's length while some of it is not in the database, else 0; `None` as above. From
+    /// `wanted_pages` on it asks for a checkpoint until nothing is left: who waits goes on at 0.
+    pub fn unsettled_pages(&self, wanted_pages: f64) -> Option<f64> {
+        let (log, done) = self.pages()?;
+        let is_settled = log <= done;
+        let is_long = f64::from(log) >= wanted_pages;
+        self.want_checkpoint(!is_settled && (is_long || self.is_checkpoint_wanted()));
+        Some(if is_settled { 0.0 } else { f64::from(log) })
+    }
+
     /// Notes pages that were just committed, so that whoever waits for the log to be short need not
     /// wait for the next look, and has the checkpointer look when they are many or nobody knows.
     /// A log that is in the database whole is taken to begin anew, which a reader may prevent: the
@@ -163,6 +173,21 @@ mod tests {
         assert_eq!(known(), (Some(20), Some(20)), "it begins anew");
         gauges.note_look(None);
         assert_eq!(known(), (None, None));
+    }
+
+    /// A commit may begin the log anew between a checkpoint and the look of who waits.
+    #[test]
+    fn a_checkpoint_is_wanted_from_a_long_log_until_nothing_is_left_of_it() {
+        let gauges = WalGauges::default();
+        let told = |pages| {
+            gauges.note_look(Some(pages));
+            (gauges.unsettled_pages(3_500.0), gauges.is_checkpoint_wanted())
+        };
+        assert_eq!(told((3_499, 0)), (Some(3_499.0), false));
+        assert_eq!(told((3_500, 0)), (Some(3_500.0), true));
+        assert_eq!(told((20, 0)), (Some(20.0), true), "begun anew");
+        assert_eq!(told((20, 20)), (Some(0.0), false));
+        assert_eq!(told((20, 0)), (Some(20.0), false));
     }
 
     #[test]

@@ -26,7 +26,7 @@ const BYTES_MAX: usize = 32 << 20;
 /// A longer query is not kept.
 pub const QUERY_MAX: usize = 512;
 
-/// Nobody waits longer for a list.
+/// Nobody waits longer for what others have made.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// A list that may age is good for so many times as long as its making took: while all changes all
@@ -99,7 +99,8 @@ impl ReadyLists {
     /// when its asker has gone.
     ///
     /// # Errors
-    /// Those of `make`, one's own or that of who was waited for; 503 after a second.
+    /// Those of `make`, one's own or that of who was waited for; 503 after a second
+    /// in which it was not one's turn.
     pub async fn get(
         &self,
         window: &Arc<Window>,

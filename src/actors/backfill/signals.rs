@@ -117,14 +117,10 @@ impl Signals {
         }
     }
 
-    /// The log's length while some of it is not in the database. Asks the checkpointer to see to
-    /// that from when the gate is shut until nothing is left: the gate does not open before.
+    /// Asks the checkpointer to see to the log from when the gate is shut.
     fn wal_pages(&self, looked: &Looked) -> Option<f64> {
         let Some(wal) = &self.wal else { return Some(0.0) };
-        let (log, debt) = (wal.log_pages()?, wal.debt_pages()?);
-        let is_long = f64::from(log) >= looked.log_pages_wanted;
-        wal.want_checkpoint(debt > 0 && (is_long || wal.is_checkpoint_wanted()));
-        Some(if debt == 0 { 0.0 } else { f64::from(log) })
+        wal.unsettled_pages(looked.log_pages_wanted)
     }
 
     /// How long the whole log has been wanted in the database in vain, unless one of our own

@@ -47,6 +47,16 @@ pub(super) enum Item {
     Last(oneshot::Sender<()>),
 }
 
+impl Item {
+    /// Whether somebody waits for it, so that its group is closed at once.
+    fn is_awaited(&self) -> bool {
+        match self {
+            Self::Delivery(delivery) => matches!(delivery.receipt, Receipt::Answer(_)),
+            Self::Last(_) => true,
+        }
+    }
+}
+
 /// Makes a queue. Its bound is the gauge's, which every [`Door`](super::Door) asks.
 pub(super) fn queue() -> (Entrance, Queue) {
     let (items, received) = unbounded_channel();
@@ -66,10 +76,7 @@ impl Entrance {
     /// for its time undisturbed (a wake-up of a thread costs more than a row), unless somebody waits
     /// for an answer.
     pub(super) fn send(&self, item: Item) -> Option<Item> {
-        let is_awaited = match &item {
-            Item::Delivery(delivery) => matches!(delivery.receipt, Receipt::Answer(_)),
-            Item::Last(_) => true,
-        };
+        let is_awaited = item.is_awaited();
         let refused = self.items.send(item).err();
         if is_awaited {
             self.ring();
@@ -89,22 +96,21 @@ impl Entrance {
 pub(super) struct Group {
     pub(super) records: Vec<Record>,
     pub(super) receipts: Vec<(bool, Receipt)>,
-    is_urgent: bool,
     pub(super) last: Option<oneshot::Sender<()>>,
 }
 
 impl Group {
     /// Adds one item; `true` if the group is to be closed now.
     fn add(&mut self, item: Item) -> bool {
+        let is_closed = item.is_awaited();
         match item {
             Item::Delivery(delivery) => {
-                self.is_urgent |= matches!(delivery.receipt, Receipt::Answer(_));
                 self.receipts.push((delivery.record.is_some(), delivery.receipt));
                 self.records.extend(delivery.record);
             }
             Item::Last(done) => self.last = Some(done),
         }
-        self.is_urgent || self.last.is_some()
+        is_closed
     }
 }
 

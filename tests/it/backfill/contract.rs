@@ -153,11 +153,7 @@ impl Busy {
         let gate = Limits::default().wal_pages.throttle_at;
         let mut batches = 0_u64;
         loop {
-            // As in the program: what is not told for a moment is waited for.
-            let wal_pages = gauges.log_pages().zip(gauges.debt_pages()).map(|(log, debt)| {
-                gauges.want_checkpoint(f64::from(log) >= gate && debt > 0);
-                if debt == 0 { 0.0 } else { f64::from(log) }
-            });
+            let wal_pages = gauges.unsettled_pages(gate);
             let readings = Readings { wal_pages, ..Readings::QUIET };
             self.peak_bytes = self.peak_bytes.max(wal_bytes(path));
             match self.conductor.next(&readings, false) {
