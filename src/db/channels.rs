@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{DbError, Doing};
-use super::packets::{blank_ids, heard_among, observers_in};
+use super::packets::{blank_ids, by_channel, heard_among, observers_in};
 use super::reader::Reader;
 use super::values::stored_text;
 use crate::store::Snapshot;
@@ -109,7 +109,7 @@ fn texts_of_all(reader: &Reader) -> Result<HashMap<i64, Rc<str>>, DbError> {
         texts.insert(row.get(0)?, name);
         Ok(())
     };
-    let by = indexed_by(reader)?;
+    let by = by_channel(reader)?;
     let filled = format!(
         "SELECT id, channel_hash FROM transmissions {by} \
          WHERE payload_type = 5 AND channel_hash IS NOT NULL"
@@ -132,12 +132,6 @@ fn texts_of_all(reader: &Reader) -> Result<HashMap<i64, Rc<str>>, DbError> {
 const CHANNEL_OF_JSON: &str = "CASE WHEN json_valid(decoded_json) THEN \
      CASE decoded_json ->> '$.type' WHEN 'CHAN' THEN decoded_json ->> '$.channel' \
      WHEN 'GRP_TXT' THEN 'enc_' || (decoded_json ->> '$.channelHashHex') END END";
-
-/// Without it the planner takes the index of payload types and reads a third of all rows.
-fn indexed_by(reader: &Reader) -> Result<&'static str, DbError> {
-    let has_index = reader.has_index("idx_tx_channel_hash")?;
-    Ok(if has_index { "INDEXED BY idx_tx_channel_hash" } else { "" })
-}
 
 fn is_filled(reader: &Reader) -> Result<bool, DbError> {
     reader.is_migrated("channel_hash_v1")

@@ -7,9 +7,9 @@ use rusqlite::{CachedStatement, OptionalExtension};
 use serde::de::IgnoredAny;
 use serde_json::Number;
 
-use super::{CHANNEL_OF_JSON, Decoded, indexed_by, is_filled, keep_heard_in};
+use super::{CHANNEL_OF_JSON, Decoded, is_filled, keep_heard_in};
 use crate::db::error::{DbError, Doing};
-use crate::db::packets::blank_ids;
+use crate::db::packets::{blank_ids, by_channel};
 use crate::db::reader::Reader;
 use crate::db::schema::DEDUP_INDEX;
 use crate::db::values::{integer, json_list, real, stored_text};
@@ -136,7 +136,7 @@ fn ids_of(
     // The built-in channel had a lower-case name once.
     let old_name = if channel == "Public" { "public" } else { channel };
     let names = json_list(&[channel, old_name]);
-    let by = indexed_by(reader)?;
+    let by = by_channel(reader)?;
     let filled = format!(
         "SELECT id FROM transmissions {by} WHERE payload_type = 5 \
          AND channel_hash IN (SELECT value FROM json_each(?1))"

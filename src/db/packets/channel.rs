@@ -42,7 +42,7 @@ pub(super) fn resolve(reader: &Reader, channel: &str) -> Result<WantedChannel, D
 }
 
 fn ids_named(reader: &Reader, names: &[String]) -> Result<Vec<i64>, DbError> {
-    let by = indexed_by(reader)?;
+    let by = by_channel(reader)?;
     let sql = format!(
         "SELECT id FROM transmissions {by} WHERE payload_type = 5 \
          AND channel_hash IN (SELECT value FROM json_each(?1))"
@@ -50,8 +50,9 @@ fn ids_named(reader: &Reader, names: &[String]) -> Result<Vec<i64>, DbError> {
     reader.rows(&sql, [json_list(names)], |row| row.get(0))
 }
 
-/// Without it the planner takes the index of payload types and reads two thirds of all rows.
-fn indexed_by(reader: &Reader) -> Result<&'static str, DbError> {
+/// What makes a query use the index of channels, where there is one: without it the planner takes
+/// the index of payload types and reads up to two thirds of all rows.
+pub(in crate::db) fn by_channel(reader: &Reader) -> Result<&'static str, DbError> {
     let has_index = reader.has_index("idx_tx_channel_hash")?;
     Ok(if has_index { "INDEXED BY idx_tx_channel_hash" } else { "" })
 }
@@ -60,7 +61,7 @@ fn ids_not_filled_in(reader: &Reader, key: &str, names: &[String]) -> Result<Vec
     let sql = format!(
         "SELECT id FROM transmissions {} WHERE payload_type = 5 AND channel_hash IS NULL \
          AND {JSON} ->> '$.{key}' IN (SELECT value FROM json_each(?1))",
-        indexed_by(reader)?
+        by_channel(reader)?
     );
     reader.rows(&sql, [json_list(names)], |row| row.get(0))
 }
@@ -68,7 +69,7 @@ fn ids_not_filled_in(reader: &Reader, key: &str, names: &[String]) -> Result<Vec
 /// Returns the names of channels with this hash byte. The byte follows from the channel's key, so
 /// one text of each name tells it: some steps in the index instead of the JSON of every text.
 fn names_with_hash(reader: &Reader, hash_hex: &str) -> Result<Vec<String>, DbError> {
-    let by = indexed_by(reader)?;
+    let by = by_channel(reader)?;
     let texts = format!("FROM transmissions {by} WHERE payload_type = 5 AND channel_hash");
     let hash_of = format!("SELECT {JSON} ->> '$.channelHashHex' {texts} = ?1 LIMIT 1");
     let mut matching = Vec::new();

@@ -22,6 +22,7 @@ mod records;
 mod rows;
 mod window;
 
+pub(in crate::db) use channel::by_channel;
 pub use detail::{Found, find, observations_of};
 pub use filter::{Filter, Span};
 pub use grouped::list_grouped;
